@@ -1,0 +1,78 @@
+import { Command, Option } from "commander";
+import { operations, type Operation } from "../engine.ts";
+import { type EngineName, engineNames, openEngine } from "../engines.ts";
+import { operate } from "../operation.ts";
+import { developmentStack, openProject } from "../project.ts";
+import { registryGate } from "../registry-gate.ts";
+import { UserError } from "../user-error.ts";
+
+interface Flags {
+  readonly stack: string;
+  readonly engine?: EngineName;
+  readonly replace?: string[];
+}
+
+const summaries: Record<Operation, string> = {
+  preview: "show what an update would change",
+  up: "make every store match the registry",
+  refresh: "read the stores' real state; the next update mends what differs",
+  destroy: "remove everything; refused while a tenant is not offboarded",
+};
+
+/** `preview`, `up`, `refresh` and `destroy`. */
+export function operationCommands(): Command[] {
+  return operations.map((operation) => {
+    const command = engineOptions(new Command(operation).description(summaries[operation]));
+    if (operation === "up" || operation === "preview") {
+      command.option("--replace <urn...>", "replace a resource although nothing asks for it");
+    }
+    return command.action(async (flags: Flags) => {
+      await runOperation(operation, flags, []);
+    });
+  });
+}
+
+/** `adopt <id…>`: one update that may take over data which the state does not know. */
+export function adoptCommand(): Command {
+  return engineOptions(
+    new Command("adopt")
+      .description("update, and take over existing data of the named tenants that the state does not know")
+      .argument("<id...>", "ids of tenants in the registry"),
+  ).action(async (ids: string[], flags: Flags) => {
+    await runOperation("up", flags, ids);
+  });
+}
+
+export function engineOptions(command: Command): Command {
+  return command
+    .addOption(new Option("--stack <name>", "the stack").default(developmentStack).env("PULUMI_STACK"))
+    .addOption(new Option("--engine <name>", "only at a stack's first run").choices(engineNames));
+}
+
+async function runOperation(operation: Operation, flags: Flags, adopt: readonly string[]): Promise<void> {
+  const project = openProject(flags.stack);
+  if (flags.stack !== developmentStack) refuseDebugging();
+  const registry = registryGate(project);
+  const unknown = adopt.filter((id) => !registry.ids.includes(id));
+  if (unknown.length > 0) {
+    throw new UserError(
+      `adopt: ${unknown.map((id) => JSON.stringify(id)).join(", ")} not in ${registry.path}; it has ${registry.ids.join(", ") || "no tenant"}.`,
+    );
+  }
+  const engine = await openEngine(project, {
+    wanted: flags.engine,
+    progress: (line) => process.stderr.write(`${line}\n`),
+  });
+  console.log(`${operation} of stack ${project.stack} with ${engine.title}`);
+  console.log(registry.summary);
+  const ok = await operate(engine, operation, { adopt, ...(flags.replace ? { replace: flags.replace } : {}) });
+  process.exitCode = ok ? 0 : 1;
+}
+
+/** These switches of the engine print passwords. */
+function refuseDebugging(): void {
+  const set = ["PULUMI_DEBUG_GRPC", "PULUMI_DEBUG_PROMISE_LEAKS"].filter((name) => process.env[name] !== undefined);
+  if (set.length > 0) {
+    throw new UserError(`${set.join(", ")} prints passwords: it is only allowed with the stack ${developmentStack}. Unset it.`);
+  }
+}

@@ -1,0 +1,23 @@
+/** `tenancy`: the command line. */
+import { Command } from "commander";
+import { checkCommand } from "./commands/check.ts";
+import { credentialsCommand } from "./commands/credentials.ts";
+import { engineCommand } from "./commands/engine.ts";
+import { adoptCommand, operationCommands } from "./commands/operations.ts";
+import { statusCommand } from "./commands/status.ts";
+import { runMain } from "./run-main.ts";
+
+const program = new Command("tenancy")
+  .description("Every tenant of a platform in its own, isolated place in every data store.")
+  .showHelpAfterError("(--help shows what there is)");
+const commands = [
+  checkCommand(),
+  ...operationCommands(),
+  statusCommand(),
+  credentialsCommand(),
+  adoptCommand(),
+  engineCommand(),
+];
+for (const command of commands) program.addCommand(command);
+
+await runMain(() => program.parseAsync());

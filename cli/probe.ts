@@ -1,0 +1,135 @@
+/** Asks each live server with the tenant's own login whether the tenant's place is there, and open or closed. */
+import { stat } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { Agent } from "node:https";
+import { join } from "node:path";
+import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import { Redis } from "ioredis";
+import pg from "pg";
+import type { Connections, PostgresConnection, RedisConnection, StorageConnection } from "./connections.ts";
+
+/** Limit of each connection and answer. */
+const limitMs = 10_000;
+
+export interface StoreStatus {
+  /** Physical name: schema, key prefix, prefix. */
+  readonly name: string;
+  /** An active tenant can log in, a suspended or offboarding one cannot. */
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+type Login = { readonly open: true; readonly detail: string } | { readonly open: false; readonly detail: string };
+
+/** The status of each store that the tenant has. */
+export async function probeTenant(tenant: Connections): Promise<Record<string, StoreStatus>> {
+  const { postgres, redis, storage } = tenant;
+  const probes: [string, string, Promise<Login>][] = [];
+  if (postgres !== undefined) probes.push(["postgres", postgres.schema, login(() => probePostgres(postgres))]);
+  if (redis !== undefined) probes.push(["redis", `${redis.keyPrefix}*`, login(() => probeRedis(redis))]);
+  if (storage !== undefined) probes.push(["storage", storage.prefix, login(() => probeStorage(storage))]);
+  const entries = probes.map(async ([store, name, probe]) => [store, verdict(tenant.state, name, await probe)] as const);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+function verdict(state: string, name: string, { open, detail }: Login): StoreStatus {
+  if (state === "active") return { name, ok: open, detail };
+  return { name, ok: !open, detail: open ? `open although the tenant is ${state}: ${detail}` : `closed: ${detail}` };
+}
+
+async function login(probe: () => Promise<string>): Promise<Login> {
+  try {
+    return { open: true, detail: await probe() };
+  } catch (error) {
+    if (!(error instanceof Error)) return { open: false, detail: String(error) };
+    // Redis wraps the refusal in an error about retries; AWS puts the code into the name.
+    const code = "code" in error && typeof error.code === "string" ? `${error.code} ` : "";
+    const named = error.name === "Error" || error.name === "error" ? "" : `${error.name}: `;
+    return { open: false, detail: `${code}${named}${error.message}`.slice(0, 200) };
+  }
+}
+
+async function probePostgres(connection: PostgresConnection): Promise<string> {
+  const { host, port, database, user, password, schema, caFile } = connection;
+  const client = new pg.Client({
+    host,
+    port,
+    database,
+    user,
+    password,
+    ssl: { rejectUnauthorized: true, ...readCa(caFile) },
+    connectionTimeoutMillis: limitMs,
+    query_timeout: limitMs,
+    application_name: "tenancy status",
+  });
+  // A server that closes the session later has its error told by the query.
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ schema: string | null; tables: number }>(
+      "SELECT current_schema() AS schema, count(*)::int AS tables FROM pg_catalog.pg_tables WHERE schemaname = $1",
+      [schema],
+    );
+    const [row] = rows;
+    if (row?.schema !== schema) throw new Error(`the login's first schema is ${String(row?.schema)}, not ${schema}`);
+    return `login ${user}, ${row.tables} tables`;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function probeRedis(connection: RedisConnection): Promise<string> {
+  const { host, port, username, password, keyPrefix, caFile } = connection;
+  const client = new Redis({
+    host,
+    port,
+    username,
+    password,
+    tls: readCa(caFile),
+    lazyConnect: true,
+    connectTimeout: limitMs,
+    commandTimeout: limitMs,
+    enableReadyCheck: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  });
+  let refusal: Error | undefined;
+  client.on("error", (error: Error) => (refusal = error));
+  try {
+    await client.connect();
+    await client.exists(`${keyPrefix}tenancy-status`);
+    return `login ${username}`;
+  } catch (error) {
+    throw refusal ?? error;
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function probeStorage(connection: StorageConnection): Promise<string> {
+  if (!("endpoint" in connection)) {
+    const folder = await stat(join(connection.root, connection.prefix));
+    const mode = (folder.mode & 0o777).toString(8);
+    if ((folder.mode & 0o700) === 0) throw new Error(`folder with mode ${mode}`);
+    return `folder with mode ${mode}`;
+  }
+  const { endpoint, bucket, prefix, accessKeyId, secretAccessKey, region, caFile } = connection;
+  const client = new S3Client({
+    endpoint,
+    region,
+    forcePathStyle: true,
+    credentials: { accessKeyId, secretAccessKey },
+    maxAttempts: 2,
+    requestHandler: { connectionTimeout: limitMs, requestTimeout: limitMs, httpsAgent: new Agent(readCa(caFile)) },
+  });
+  try {
+    await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }));
+    return `access key ${accessKeyId}`;
+  } finally {
+    client.destroy();
+  }
+}
+
+function readCa(caFile: string | undefined): { ca?: string } {
+  return caFile === undefined ? {} : { ca: readFileSync(caFile, "utf8") };
+}

@@ -1,0 +1,26 @@
+/** The registry is checked before any engine starts: with a fault nothing is changed. */
+import { relative, resolve } from "node:path";
+import { loadRegistry } from "../tenants/load.ts";
+import { type Project, stackConfig } from "./project.ts";
+
+export interface CheckedRegistry {
+  readonly path: string;
+  readonly ids: readonly string[];
+  /** As in `registry tenants/registry.yaml: 4 tenants, no faults`. */
+  readonly summary: string;
+}
+
+/** @throws RegistryError with every fault. */
+export function registryGate(project: Project): CheckedRegistry {
+  const config = stackConfig(project);
+  const setting = (key: string, fallback: string): string => {
+    const value = config[`tenancy:${key}`];
+    return resolve(project.dir, typeof value === "string" ? value : fallback);
+  };
+  const path = setting("registry", "tenants/registry.yaml");
+  const registry = loadRegistry(path, { templates: setting("templates", "templates") });
+  const ids = registry.tenants.map(({ id }) => id);
+  const count = `${ids.length} ${ids.length === 1 ? "tenant" : "tenants"}`;
+  const shown = relative(project.dir, path);
+  return { path: shown, ids, summary: `registry ${shown}: ${count}, no faults` };
+}

@@ -1,0 +1,128 @@
+/** What a person sees of an operation: tenants with their resources, and one line of counts. */
+import { styleText } from "node:util";
+import type { Diagnostic, Operation, Step, StepKind } from "./engine.ts";
+
+const signs: Record<StepKind, string> = {
+  same: " ",
+  create: "+",
+  update: "~",
+  replace: "±",
+  delete: "-",
+  read: ">",
+  refresh: "~",
+};
+const colours = { "+": "green", "~": "yellow", "±": "magenta", "-": "red" } as const;
+
+/** Whether colours and a moving bar are wanted: a terminal, and no NO_COLOR. */
+export function isLive(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY && process.env.NO_COLOR === undefined && process.env.CI === undefined;
+}
+
+export function isChange(step: Step): boolean {
+  return step.kind !== "same" && step.kind !== "read" && step.kind !== "refresh";
+}
+
+/** As in `3 to create, 1 to update, 30 unchanged`. */
+export function countLine(operation: Operation, steps: readonly Step[]): string {
+  const counts = new Map<StepKind, number>();
+  for (const { kind } of steps) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const words: readonly (readonly [StepKind, string, string])[] = [
+    ["create", "to create", "created"],
+    ["update", "to update", "updated"],
+    ["replace", "to replace", "replaced"],
+    ["delete", "to delete", "deleted"],
+    ["refresh", "to refresh", "refreshed"],
+    ["same", "unchanged", "unchanged"],
+  ];
+  const parts = words.flatMap(([kind, future, past]) => {
+    const count = counts.get(kind);
+    return count === undefined ? [] : [`${count} ${operation === "preview" ? future : past}`];
+  });
+  return parts.length === 0 ? "nothing" : parts.join(", ");
+}
+
+/** The changed resources, those of a component under it, in the order of their names. */
+export function planLines(steps: readonly Step[], colour: boolean): string[] {
+  const changes = steps.filter(isChange);
+  return changes
+    .map((step) => ({ step, ...partsOf(step.urn) }))
+    .sort((a, b) => (a.sortKey < b.sortKey ? -1 : 1))
+    .map(({ step, type, name, depth }) => {
+      const sign = signs[step.kind];
+      const detail = step.kind === "update" || step.kind === "replace" ? `  [${step.changed.join(", ")}]` : "";
+      const line = `  ${"  ".repeat(depth)}${sign} ${type} ${name}${detail}`;
+      const colourName = colours[sign as keyof typeof colours];
+      return colour ? styleText(colourName, line) : line;
+    });
+}
+
+/** Errors and warnings with the resource they belong to; a repeated text once. */
+export function diagnosticLines(diagnostics: readonly Diagnostic[], colour: boolean): string[] {
+  const seen = new Set<string>();
+  return diagnostics
+    .filter(({ severity }) => severity !== "info")
+    .flatMap(({ severity, urn, message }) => {
+      const place = urn === undefined || urn === "" ? "" : `${partsOf(urn).type} ${partsOf(urn).name}: `;
+      const text = `${severity}: ${place}${message}`;
+      if (seen.has(text)) return [];
+      seen.add(text);
+      return [colour ? styleText(severity === "error" ? "red" : "yellow", text) : text];
+    });
+}
+
+export function partsOf(urn: string): { type: string; name: string; depth: number; sortKey: string } {
+  const [, , qualified = "", ...rest] = urn.split("::");
+  const types = qualified.split("$").filter((type) => type !== "pulumi:pulumi:Stack");
+  const name = rest.join("::");
+  // A component's child carries its parent's name first, so children sort behind their component.
+  return { type: types.at(-1) ?? "", name, depth: Math.max(0, types.length - 1), sortKey: `${types[0] ?? ""}\0${name}` };
+}
+
+/** A bar on a terminal; elsewhere a line every few seconds. */
+export class Progress {
+  readonly #label: string;
+  readonly #total: number | undefined;
+  readonly #live: boolean;
+  readonly #started = Date.now();
+  #last = Date.now();
+  #done = 0;
+  #status = "";
+
+  /** @param total - number of steps where it is known */
+  constructor(label: string, total: number | undefined) {
+    this.#label = label;
+    this.#total = total;
+    this.#live = isLive(process.stderr);
+  }
+
+  step(): void {
+    this.#done += 1;
+    this.#show(this.#live ? 100 : 5000);
+  }
+
+  status(message: string): void {
+    this.#status = message.split("\n")[0] ?? "";
+    this.#show(this.#live ? 100 : 5000);
+  }
+
+  end(): void {
+    if (this.#live) process.stderr.write("\r\u001b[2K");
+  }
+
+  #show(everyMs: number): void {
+    if (Date.now() - this.#last < everyMs) return;
+    this.#last = Date.now();
+    const seconds = ((Date.now() - this.#started) / 1000).toFixed(0);
+    const count = this.#total === undefined ? String(this.#done) : `${this.#done} of ${this.#total}`;
+    const text = `${this.#label}: ${count} resources, ${seconds} s`;
+    if (!this.#live) {
+      process.stderr.write(`${text}\n`);
+      return;
+    }
+    const width = 24;
+    const filled = this.#total === undefined ? 0 : Math.min(width, Math.round((this.#done / this.#total) * width));
+    const bar = `${"█".repeat(filled)}${"░".repeat(width - filled)}`;
+    const line = `${bar} ${text}${this.#status === "" ? "" : ` · ${this.#status}`}`;
+    process.stderr.write(`\r\u001b[2K${line.slice(0, (process.stderr.columns || 80) - 1)}`);
+  }
+}

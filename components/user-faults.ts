@@ -1,0 +1,16 @@
+import * as pulumi from "@pulumi/pulumi";
+import { TemplateError } from "../templates/load.ts";
+import { RegistryError } from "../tenants/load.ts";
+import { PlatformError } from "./platform.ts";
+
+/** Runs the program; a mistake in registry, templates or configuration ends it with its message and no stack trace. */
+export function withUserFaults<T>(program: () => T): T {
+  try {
+    return program();
+  } catch (error) {
+    if (error instanceof RegistryError || error instanceof TemplateError || error instanceof PlatformError) {
+      throw new pulumi.RunError(error.message);
+    }
+    throw error;
+  }
+}

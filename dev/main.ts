@@ -1,0 +1,61 @@
+/** `npm run dev`: the embedded services, the stack `dev` on them, and what to try next. */
+import { developmentStack, openProject } from "../cli/project.ts";
+import { openEngine } from "../cli/engines.ts";
+import { operate } from "../cli/operation.ts";
+import { registryGate } from "../cli/registry-gate.ts";
+import { tenantConnections } from "../cli/connections.ts";
+import { probeTenant } from "../cli/probe.ts";
+import { statusTable } from "../cli/commands/status.ts";
+import { runMain } from "../cli/run-main.ts";
+import { writeEnvironment } from "./environment.ts";
+import { startServices } from "./services/index.ts";
+
+await runMain(async () => {
+  const project = openProject(developmentStack);
+  const registry = registryGate(project);
+
+  // The channel closes when the command that started this one is gone: then nothing may stay behind.
+  const abort = new AbortController();
+  process.once("disconnect", () => {
+    abort.abort();
+  });
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const services = await startServices({
+    dir: project.devDir,
+    mode: "detached",
+    progress: say,
+    signal: abort.signal,
+  });
+  if (services.started.length > 0) say(`started: ${services.started.join(", ")}`);
+  else say("services: all running");
+
+  const engine = await openEngine(project, { progress: say });
+  writeEnvironment(project, engine.name);
+  console.log(`up of stack ${project.stack} with ${engine.title}`);
+  console.log(registry.summary);
+  if (!(await operate(engine, "up"))) {
+    process.exitCode = 1;
+    return;
+  }
+
+  const connections = await tenantConnections(engine);
+  const statuses = [];
+  for (const [id, tenant] of connections) {
+    statuses.push({ id, tier: tenant.tier, state: tenant.state, stores: await probeTenant(tenant) });
+  }
+  console.log(`\n${statusTable(statuses)}\n`);
+  console.log(whatToTry(statuses[0]?.id ?? "acme", engine.name));
+});
+
+function whatToTry(id: string, engine: string): string {
+  return [
+    "What to try next:",
+    `  eval "$(npm run -s tenancy -- credentials ${id})" && .dev/bin/psql     connect as tenant ${id}`,
+    "  edit tenants/registry.yaml, then npm run preview, npm run up     add a tenant",
+    "  npm run -s tenancy -- status                                     log in everywhere as everyone",
+    ...(engine === "pulumi"
+      ? ["  source .dev/env && pulumi preview                                plain Pulumi on this stack"]
+      : []),
+    "  npm run dev:down                                                 stop the services, keep the data",
+  ].join("\n");
+}

@@ -1,0 +1,132 @@
+/** SeaweedFS: S3 and IAM over TLS, each of its servers on 127.0.0.1 only. */
+import { Agent } from "node:https";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { CreateBucketCommand, HeadBucketCommand, ListBucketsCommand } from "@aws-sdk/client-s3";
+import { PutBucketVersioningCommand, S3Client, S3ServiceException } from "@aws-sdk/client-s3";
+import { privateFolder, writePrivate } from "./files.ts";
+import { checkTimeoutMs, plainEnvironment, verifiesCertificate, type Context, type Service } from "./service.ts";
+import { paths } from "./state.ts";
+
+export const bucket = "tenants";
+export const region = "us-east-1";
+
+export const seaweedfs: Service = {
+  name: "storage",
+  title: "SeaweedFS",
+  ports: ["s3", "s3-grpc", "master", "master-grpc", "volume", "volume-grpc", "filer", "filer-grpc"],
+
+  async prepare({ dir, state }) {
+    const data = await privateFolder(paths(dir).data("storage"));
+    await privateFolder(join(data, "store"));
+    const { s3AccessKeyId: accessKey, s3SecretAccessKey: secretKey } = state.secrets;
+    const admin = { name: "admin", credentials: [{ accessKey, secretKey }], actions: ["Admin"] };
+    await writePrivate(join(data, "s3.json"), JSON.stringify({ identities: [admin] }));
+  },
+
+  command({ dir, state }) {
+    const at = paths(dir);
+    const port = (name: keyof typeof state.ports): string => String(state.ports[name]);
+    const options = {
+      dir: "store",
+      ip: "127.0.0.1",
+      "ip.bind": "127.0.0.1",
+      "master.port": port("master"),
+      "master.port.grpc": port("master-grpc"),
+      // The only master elects itself, after 10 seconds unless told otherwise.
+      "master.electionTimeout": "500ms",
+      "master.heartbeatInterval": "100ms",
+      "master.telemetry": "false",
+      "master.volumeSizeLimitMB": "1024",
+      "volume.port": port("volume"),
+      "volume.port.grpc": port("volume-grpc"),
+      "volume.max": "0",
+      "volume.preStopSeconds": "0",
+      filer: "true",
+      "filer.port": port("filer"),
+      "filer.port.grpc": port("filer-grpc"),
+      "filer.localSocket": "filer.sock",
+      s3: "true",
+      "s3.port": port("s3"),
+      "s3.port.grpc": port("s3-grpc"),
+      "s3.port.iceberg": "0",
+      "s3.port.lance": "0",
+      "s3.localSocket": "s3.sock",
+      "s3.cert.file": at.serverCertificate,
+      "s3.key.file": at.serverKey,
+      "s3.config": "s3.json",
+      "s3.iam.readOnly": "false",
+      "s3.autoCreateBucket": "false",
+    };
+    const { jwt } = state.secrets;
+    return {
+      argv: [
+        state.programs.weed,
+        "-logtostderr=true",
+        "server",
+        ...Object.entries(options).map(([name, value]) => `-${name}=${value}`),
+      ],
+      cwd: at.data("storage"),
+      // It waits for its own servers' streams until it is killed; what it has acknowledged is with the system by then.
+      graceSeconds: 1,
+      env: {
+        ...plainEnvironment(),
+        HOME: at.data("storage"),
+        WEED_JWT_SIGNING_KEY: jwt,
+        WEED_JWT_SIGNING_READ_KEY: jwt,
+        WEED_JWT_FILER_SIGNING_KEY: jwt,
+        WEED_JWT_FILER_SIGNING_READ_KEY: jwt,
+        WEED_S3_SSE_KEK_PASSPHRASE: state.secrets.objectEncryption,
+      },
+    };
+  },
+
+  async clean({ state }) {
+    const ports = ["master-grpc", "volume-grpc", "filer-grpc", "s3-grpc"] as const;
+    await Promise.all(
+      ports.map((name) => {
+        const [server = ""] = name.split("-");
+        return rm(`/tmp/seaweedfs-${server}-grpc-${state.ports[name]}.sock`, { force: true });
+      }),
+    );
+  },
+
+  async check(context) {
+    await withClient(context, (client) => client.send(new ListBucketsCommand({})));
+  },
+
+  async finish(context) {
+    await withClient(context, async (client) => {
+      try {
+        await client.send(new HeadBucketCommand({ Bucket: bucket }));
+      } catch (error) {
+        if (!(error instanceof S3ServiceException) || error.$metadata.httpStatusCode !== 404) throw error;
+        await client.send(new CreateBucketCommand({ Bucket: bucket }));
+      }
+      await client.send(
+        new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration: { Status: "Enabled" } }),
+      );
+    });
+  },
+};
+
+async function withClient<T>({ state, ca }: Context, use: (client: S3Client) => Promise<T>): Promise<T> {
+  const client = new S3Client({
+    endpoint: `https://127.0.0.1:${state.ports.s3}`,
+    region,
+    forcePathStyle: true,
+    maxAttempts: 1,
+    credentials: { accessKeyId: state.secrets.s3AccessKeyId, secretAccessKey: state.secrets.s3SecretAccessKey },
+    requestHandler: {
+      httpsAgent: new Agent({ ca, rejectUnauthorized: verifiesCertificate(state) }),
+      connectionTimeout: checkTimeoutMs,
+      requestTimeout: checkTimeoutMs,
+      throwOnRequestTimeout: true,
+    },
+  });
+  try {
+    return await use(client);
+  } finally {
+    client.destroy();
+  }
+}

@@ -1,0 +1,58 @@
+/** The stack: every tenant of the registry in every store, as one declarative diff. */
+import { dirname, relative, resolve } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { readPlatform, serverNames } from "./components/platform.ts";
+import { rosterEntries } from "./components/roster-entries.ts";
+import { TenantSources } from "./components/tenant-sources.ts";
+import { Tenant } from "./components/tenant.ts";
+import { withUserFaults } from "./components/user-faults.ts";
+import { Baseline, Roster, TenancyProvider } from "./provider/resources.ts";
+import { loadRegistry } from "./tenants/load.ts";
+
+export const tenants = withUserFaults(() => {
+  const projectDir = import.meta.dirname;
+  const config = new pulumi.Config("tenancy");
+  const templates = config.get("templates") ?? "templates";
+  const templatesDir = resolve(projectDir, templates);
+  const platform = readPlatform(config, projectDir);
+  const registryPath = resolve(projectDir, config.get("registry") ?? "tenants/registry.yaml");
+  const registry = loadRegistry(registryPath, { templates: templatesDir, servers: serverNames(platform) });
+  const sources = new TenantSources(templatesDir, dirname(registryPath));
+
+  const provider = new TenancyProvider("platform", {
+    config: JSON.stringify({ platform: platform.servers, templates }),
+  });
+  const baselines = serverNames(platform).postgres.map(
+    (server) =>
+      new Baseline(server, { server, extensions: sources.extensions(registry.tenants, server) }, { provider }),
+  );
+  const live = registry.tenants.some(({ state }) => state !== "offboarding");
+  const roster = new Roster(
+    "tenants",
+    {
+      catalogue: config.get("catalogue") ?? serverNames(platform).postgres[0] ?? "",
+      maxDeletes: registry.maxDeletes,
+      tenants: rosterEntries(registry.tenants),
+    },
+    { provider, dependsOn: baselines, protect: live },
+  );
+
+  const { result: secret } = new random.RandomPassword(
+    "passwords",
+    { length: 64, special: false },
+    { dependsOn: roster, protect: live },
+  );
+
+  return Object.fromEntries(
+    registry.tenants.map((record) => {
+      const files = {
+        templateFiles: sources.templateFiles(record),
+        additionalFiles: sources.additionalFiles(record),
+        additionalRoot: relative(projectDir, dirname(registryPath)),
+      };
+      const tenant = new Tenant(record, { platform, secret, ...files }, { provider, dependsOn: [roster] });
+      return [record.id, tenant.connections];
+    }),
+  );
+});

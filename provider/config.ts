@@ -1,0 +1,81 @@
+/**
+ * The shared servers of a platform, as the provider receives them: plain data, checked at the edge.
+ * `components/platform.ts` reads them from the stack's configuration.
+ */
+import { z } from "zod";
+
+const port = z.int().min(1).max(65535);
+
+/**
+ * PEM text of the certificate authority that signed the server's certificate.
+ * Left out: the authorities that Node.js ships are trusted.
+ */
+const ca = z.string().startsWith("-----BEGIN CERTIFICATE-----").optional();
+
+const login = z.strictObject({ user: z.string().min(1), password: z.string().min(1) });
+
+export const postgresServerSchema = z.strictObject({
+  host: z.string().min(1),
+  port: port.default(5432),
+  /** The shared database that holds the tenants' schemas. */
+  database: z.string().min(1),
+  /**
+   * The login that sets up the database once: creates it, the provisioner and the hardening of the Baseline.
+   * Left out: all of that must be there, and the Baseline only verifies it.
+   */
+  admin: login.optional(),
+  /** Creates and administers the tenants' roles and schemas. Holds CREATEROLE, is no superuser. */
+  provisioner: login,
+  ca,
+});
+
+export const redisServerSchema = z.strictObject({
+  /**
+   * Every node that answers clients: ACLs are not replicated, so rules are set and saved on each.
+   * The first is the primary; tenants' applications get its address.
+   */
+  nodes: z.array(z.strictObject({ host: z.string().min(1), port: port.default(6379) })).min(1),
+  /** The login that may use the ACL command and delete keys. */
+  username: z.string().min(1),
+  password: z.string().min(1),
+  ca,
+});
+
+export const s3ServerSchema = z.strictObject({
+  kind: z.literal("s3"),
+  endpoint: z.url({ protocol: /^https$/ }),
+  /** Endpoint of the IAM API, where it is not the S3 endpoint. */
+  iamEndpoint: z.url({ protocol: /^https$/ }).optional(),
+  region: z.string().min(1),
+  bucket: z.string().min(3).max(63),
+  accessKeyId: z.string().min(1),
+  secretAccessKey: z.string().min(1),
+  ca,
+});
+
+export const fileSystemSchema = z.strictObject({
+  kind: z.literal("filesystem"),
+  /** Absolute path of the folder that holds the tenants' folders. */
+  root: z.string().startsWith("/"),
+});
+
+export const platformSchema = z.strictObject({
+  postgres: z.record(z.string(), postgresServerSchema).default({}),
+  redis: z.record(z.string(), redisServerSchema).default({}),
+  storage: z.record(z.string(), z.discriminatedUnion("kind", [s3ServerSchema, fileSystemSchema])).default({}),
+});
+
+export type PostgresServer = z.infer<typeof postgresServerSchema>;
+export type RedisServer = z.infer<typeof redisServerSchema>;
+export type S3Server = z.infer<typeof s3ServerSchema>;
+export type FileSystemServer = z.infer<typeof fileSystemSchema>;
+export type StorageServer = S3Server | FileSystemServer;
+export type Platform = z.infer<typeof platformSchema>;
+
+/** What the provider is configured with: one JSON text, so that it is one secret in the state. */
+export const providerConfigSchema = z.strictObject({
+  platform: platformSchema,
+  /** Folder of the templates; a relative path starts at the project's folder. */
+  templates: z.string().min(1),
+});
+export type ProviderConfig = z.infer<typeof providerConfigSchema>;

@@ -1,0 +1,139 @@
+/**
+ * Inputs and outputs of the provider's resources: plain data that components write and handlers read.
+ * Secrets are top-level strings, so that the engine can mark an output by the name of its input.
+ */
+
+/** Life of a tenant. `suspended` and `offboarding` close its logins and keep its data. */
+export const tenantStates = ["active", "suspended", "offboarding"] as const;
+export type TenantState = (typeof tenantStates)[number];
+
+export const storeNames = ["postgres", "redis", "storage"] as const;
+export type StoreName = (typeof storeNames)[number];
+
+/** Stands in for a verified backup when a tenant's data is deleted; kept in the catalogue. */
+export interface BackupWaiver {
+  /** Why no backup is needed. */
+  readonly reason: string;
+  /** Who says so. */
+  readonly name: string;
+}
+
+/** What each resource of a tenant carries. */
+export interface TenantInputs {
+  /** Name of the platform's server that the store lies on. **Replaces.** */
+  readonly server: string;
+  /** The tenant's id in the registry. **Replaces.** */
+  readonly tenant: string;
+  readonly state: TenantState;
+  readonly backupWaiver?: BackupWaiver;
+}
+
+/** Says which resource of which run made an object; see docs/decisions/adoption.md. */
+export interface MarkOutputs {
+  /** URN that the live object is marked with. */
+  readonly markUrn: string;
+  /** Random token of this instance, also in the live object's mark. */
+  readonly instanceToken: string;
+}
+
+export interface RosterEntry {
+  readonly displayName: string;
+  readonly externalId: string;
+  readonly tier: string;
+  readonly state: TenantState;
+  readonly region: string;
+  /** Naming prefix of the tenant's profile. */
+  readonly prefix: string;
+  /** Server of each store that the tenant has. */
+  readonly placement: Readonly<Partial<Record<StoreName, string>>>;
+  readonly backupWaiver?: BackupWaiver;
+}
+
+export interface RosterInputs {
+  /** PostgreSQL server whose `platform` schema holds the catalogue of tenants. */
+  readonly catalogue: string;
+  /** How many tenants may leave in one update. */
+  readonly maxDeletes: number;
+  readonly tenants: Readonly<Record<string, RosterEntry>>;
+}
+export interface RosterOutputs extends RosterInputs {
+  /** Since when each tenant is in its state (ISO 8601, UTC). */
+  readonly since: Readonly<Record<string, string>>;
+}
+
+export interface BaselineInputs {
+  /** Name of the platform's PostgreSQL server. */
+  readonly server: string;
+  /** Extensions made in the schema `extensions`; refused where the server does not offer one. */
+  readonly extensions: readonly string[];
+}
+export interface BaselineOutputs extends BaselineInputs {
+  readonly serverVersion: string;
+  /** Version of each extension that is there. */
+  readonly extensionVersions: Readonly<Record<string, string>>;
+}
+
+/** A file of SQL by name and SHA-256 (hex); the text stays out of the state. */
+export interface SqlFile {
+  readonly name: string;
+  readonly sha256: string;
+}
+
+export type TemplateVariables = Readonly<Record<string, string | number | boolean>>;
+
+export interface SchemaInputs extends TenantInputs {
+  readonly externalId: string;
+  /** Physical name of the schema. **Replaces.** */
+  readonly schema: string;
+  /** NOLOGIN role that owns the schema. **Replaces.** */
+  readonly ownerRole: string;
+  /** LOGIN role of the tenant's application: reads and writes rows. **Replaces.** */
+  readonly appRole: string;
+  /** LOGIN role that reads rows. **Replaces.** */
+  readonly readOnlyRole: string;
+  /** Connections that the application's login may hold at once. */
+  readonly connectionLimit: number;
+  readonly readOnlyConnectionLimit: number;
+  /** Name of the template; fixed once applied. */
+  readonly template: string;
+  /** Values of the template's variables; fixed once applied. */
+  readonly variables: TemplateVariables;
+  /** The template's files in order. A further file is applied in place; an edited one is refused. */
+  readonly templateFiles: readonly SqlFile[];
+  /** The tenant's own files (paths from the registry's folder), applied after the template's. */
+  readonly additionalFiles: readonly SqlFile[];
+  /** Folder that `additionalFiles` are relative to. */
+  readonly additionalRoot: string;
+  /** Secret. */
+  readonly password: string;
+  /** Secret. */
+  readonly readOnlyPassword: string;
+}
+export interface SchemaOutputs extends SchemaInputs, MarkOutputs {}
+
+export interface AclUserInputs extends TenantInputs {
+  /** **Replaces.** */
+  readonly username: string;
+  /** Begin of every key and channel of the tenant, with its closing colon. **Replaces.** */
+  readonly keyPrefix: string;
+  /** Secret. */
+  readonly password: string;
+}
+export interface AclUserOutputs extends AclUserInputs, MarkOutputs {}
+
+export interface PrefixInputs extends TenantInputs {
+  /** Begin of every object's key, with its closing slash. **Replaces.** */
+  readonly prefix: string;
+  /** Folders kept inside of the prefix. */
+  readonly folders: readonly string[];
+  /** Name of the tenant's IAM user. **Replaces.** */
+  readonly username: string;
+  /** Raising it makes a new access key and deletes the old one. */
+  readonly rotation: number;
+}
+export interface PrefixOutputs extends PrefixInputs, MarkOutputs {
+  /** Empty on the file system. */
+  readonly accessKeyId: string;
+  /** Secret; empty on the file system. */
+  readonly secretAccessKey: string;
+}

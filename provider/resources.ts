@@ -1,0 +1,91 @@
+/** The provider's resources as a program declares them. Types of inputs and outputs: inputs.ts. */
+import * as pulumi from "@pulumi/pulumi";
+import type {
+  AclUserInputs,
+  AclUserOutputs,
+  BaselineInputs,
+  BaselineOutputs,
+  PrefixInputs,
+  PrefixOutputs,
+  RosterInputs,
+  RosterOutputs,
+  SchemaInputs,
+  SchemaOutputs,
+} from "./inputs.ts";
+
+/** Arguments of a resource: a tenant's identity and the server are plain values, the rest may be outputs. */
+type Args<I> = { readonly [K in keyof I]: K extends "tenant" | "server" ? I[K] : pulumi.Input<I[K]> };
+
+/** Outputs that a program reads; the SDK fills a declared name in from the provider's answer. */
+function declared(args: object, outputs: readonly string[]): pulumi.Inputs {
+  return { ...Object.fromEntries(outputs.map((name) => [name, undefined])), ...args };
+}
+
+/** The provider that does the work on the platform's servers: one process an update. */
+export class TenancyProvider extends pulumi.ProviderResource {
+  /**
+   * @param args.config - JSON of `ProviderConfig` (provider/config.ts), a secret: it holds the servers' administrators.
+   */
+  constructor(name: string, args: { readonly config: pulumi.Input<string> }, options?: pulumi.ResourceOptions) {
+    super("tenancy", name, { config: pulumi.secret(args.config) }, options);
+  }
+}
+
+/** The brake: knows all tenants, and refuses at preview what would lose one by mistake. */
+export class Roster extends pulumi.CustomResource {
+  declare readonly since: pulumi.Output<RosterOutputs["since"]>;
+
+  constructor(name: string, args: Args<RosterInputs>, options?: pulumi.CustomResourceOptions) {
+    super("tenancy:index:Roster", name, declared(args, ["since"]), options);
+  }
+}
+
+/** Hardening of a shared database, its extensions, and the catalogue of tenants. */
+export class Baseline extends pulumi.CustomResource {
+  declare readonly serverVersion: pulumi.Output<BaselineOutputs["serverVersion"]>;
+  declare readonly extensionVersions: pulumi.Output<BaselineOutputs["extensionVersions"]>;
+
+  constructor(name: string, args: Args<BaselineInputs>, options?: pulumi.CustomResourceOptions) {
+    super("tenancy:postgres:Baseline", name, declared(args, ["serverVersion", "extensionVersions"]), options);
+  }
+}
+
+/** A tenant's schema, roles, grants and tables in a shared PostgreSQL database. */
+export class Schema extends pulumi.CustomResource {
+  declare readonly schema: pulumi.Output<SchemaOutputs["schema"]>;
+  declare readonly appRole: pulumi.Output<SchemaOutputs["appRole"]>;
+  declare readonly password: pulumi.Output<SchemaOutputs["password"]>;
+  declare readonly readOnlyRole: pulumi.Output<SchemaOutputs["readOnlyRole"]>;
+  declare readonly readOnlyPassword: pulumi.Output<SchemaOutputs["readOnlyPassword"]>;
+
+  constructor(name: string, args: Args<SchemaInputs>, options?: pulumi.CustomResourceOptions) {
+    super("tenancy:postgres:Schema", name, declared(args, ["markUrn", "instanceToken"]), options);
+  }
+}
+
+/** A tenant's ACL user in Redis or Valkey, limited to the keys and channels under its prefix. */
+export class AclUser extends pulumi.CustomResource {
+  declare readonly username: pulumi.Output<AclUserOutputs["username"]>;
+  declare readonly password: pulumi.Output<AclUserOutputs["password"]>;
+  declare readonly keyPrefix: pulumi.Output<AclUserOutputs["keyPrefix"]>;
+
+  constructor(name: string, args: Args<AclUserInputs>, options?: pulumi.CustomResourceOptions) {
+    super("tenancy:redis:AclUser", name, declared(args, ["markUrn", "instanceToken"]), options);
+  }
+}
+
+/** A tenant's prefix in a bucket, or its tree in a file system, and the only credentials that reach it. */
+export class Prefix extends pulumi.CustomResource {
+  declare readonly prefix: pulumi.Output<PrefixOutputs["prefix"]>;
+  declare readonly accessKeyId: pulumi.Output<PrefixOutputs["accessKeyId"]>;
+  declare readonly secretAccessKey: pulumi.Output<PrefixOutputs["secretAccessKey"]>;
+
+  constructor(name: string, args: Args<PrefixInputs>, options?: pulumi.CustomResourceOptions) {
+    super(
+      "tenancy:storage:Prefix",
+      name,
+      declared(args, ["markUrn", "instanceToken", "accessKeyId", "secretAccessKey"]),
+      pulumi.mergeOptions(options, { additionalSecretOutputs: ["secretAccessKey"] }),
+    );
+  }
+}

@@ -1,0 +1,123 @@
+/** Empties a prefix of a bucket: all versions, delete markers and open multipart uploads, page by page. */
+import {
+  AbortMultipartUploadCommand,
+  DeleteObjectsCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
+import { ProviderError } from "../handler.ts";
+import { isPrefix } from "./iam-policy.ts";
+
+export interface Emptied {
+  readonly versions: number;
+  readonly uploads: number;
+}
+
+/**
+ * Deletes until a listing of each kind is empty.
+ *
+ * @throws ProviderError for a prefix that is not a tenant's own, and when objects cannot be deleted
+ */
+export async function emptyPrefix(
+  s3: S3Client,
+  bucket: string,
+  prefix: string,
+  status: (message: string) => void,
+  signal: AbortSignal,
+): Promise<Emptied> {
+  if (!isPrefix(prefix)) {
+    throw new ProviderError(
+      `nothing is deleted: ${JSON.stringify(prefix.slice(0, 80))} is no tenant's prefix; it needs the form <name>s/<id>/ with a closing slash.`,
+    );
+  }
+  const options = { abortSignal: signal };
+  let versions = 0;
+  let uploads = 0;
+  for (let round = 1; round <= 10; round++) {
+    const before = versions + uploads;
+    let keyMarker: string | undefined;
+    let versionMarker: string | undefined;
+    do {
+      const listed = await s3.send(
+        new ListObjectVersionsCommand({
+          Bucket: bucket,
+          Prefix: prefix,
+          KeyMarker: keyMarker,
+          VersionIdMarker: versionMarker,
+        }),
+        options,
+      );
+      const objects = [...(listed.Versions ?? []), ...(listed.DeleteMarkers ?? [])].flatMap(({ Key, VersionId }) =>
+        Key?.startsWith(prefix) === true ? [{ Key, ...(VersionId === undefined ? {} : { VersionId }) }] : [],
+      );
+      await deleteObjects(s3, bucket, objects, signal);
+      versions += objects.length;
+      if (objects.length > 0) status(`deleted ${versions} object versions under ${prefix}`);
+      keyMarker = listed.IsTruncated === true ? listed.NextKeyMarker : undefined;
+      versionMarker = listed.IsTruncated === true ? listed.NextVersionIdMarker : undefined;
+    } while (keyMarker !== undefined);
+
+    // What a server lists as an object and not as a version.
+    const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }), options);
+    const plain = Contents.flatMap(({ Key }) => (Key?.startsWith(prefix) === true ? [{ Key }] : []));
+    await deleteObjects(s3, bucket, plain, signal);
+    versions += plain.length;
+
+    uploads += await abortUploads(s3, bucket, prefix, signal);
+    if (versions + uploads === before) return { versions, uploads };
+  }
+  throw new ProviderError(
+    `objects under ${prefix} keep appearing: something other than the tenant writes them. Stop it, then run the update again.`,
+  );
+}
+
+export async function deleteObjects(
+  s3: S3Client,
+  bucket: string,
+  objects: readonly { readonly Key: string; readonly VersionId?: string }[],
+  signal?: AbortSignal,
+): Promise<void> {
+  for (let start = 0; start < objects.length; start += 1_000) {
+    const { Errors = [] } = await s3.send(
+      new DeleteObjectsCommand({
+        Bucket: bucket,
+        Delete: { Objects: objects.slice(start, start + 1_000), Quiet: true },
+      }),
+      { abortSignal: signal },
+    );
+    const [first] = Errors;
+    if (first !== undefined) {
+      throw new ProviderError(
+        `${Errors.length} objects cannot be deleted, the first is ${String(first.Key)} (${String(first.Code)}). ` +
+          `A retention or legal hold must end before; then run the update again.`,
+      );
+    }
+  }
+}
+
+async function abortUploads(s3: S3Client, bucket: string, prefix: string, signal: AbortSignal): Promise<number> {
+  let aborted = 0;
+  let keyMarker: string | undefined;
+  let idMarker: string | undefined;
+  do {
+    const listed = await s3.send(
+      new ListMultipartUploadsCommand({
+        Bucket: bucket,
+        Prefix: prefix,
+        KeyMarker: keyMarker,
+        UploadIdMarker: idMarker,
+      }),
+      { abortSignal: signal },
+    );
+    for (const { Key, UploadId } of listed.Uploads ?? []) {
+      if (Key?.startsWith(prefix) !== true || UploadId === undefined) continue;
+      await s3.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId }), { abortSignal: signal });
+      aborted++;
+    }
+    keyMarker = listed.IsTruncated === true ? listed.NextKeyMarker : undefined;
+    idMarker = listed.IsTruncated === true ? listed.NextUploadIdMarker : undefined;
+  } while (keyMarker !== undefined);
+  return aborted;
+}

@@ -1,0 +1,70 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { guardSql } from "../../provider/postgres/sql-guard.ts";
+import { checkVariables, loadTemplate, renderFile, templateNames } from "../../templates/load.ts";
+
+const root = resolve(import.meta.dirname, "../../templates");
+const scratch = mkdtempSync(join(tmpdir(), "tenancy-templates-"));
+afterAll(() => {
+  rmSync(scratch, { recursive: true });
+});
+
+describe("the templates", () => {
+  test("are these three, and no file of theirs is refused", async () => {
+    expect(templateNames(root)).toEqual(["ekn", "ekn-exact", "knowledge-graph"]);
+    for (const name of templateNames(root)) {
+      const template = loadTemplate(root, name);
+      const { values, faults } = checkVariables(template, {});
+      expect(faults).toEqual([]);
+      for (const file of template.files) {
+        const sql = renderFile(root, template, file.name, values);
+        expect([file.name, sql.includes("{{"), await guardSql(sql, sql)]).toEqual([file.name, false, []]);
+      }
+    }
+  });
+
+  test("ekn has vector(1536) by default, and its range keeps within what an HNSW index takes", () => {
+    const template = loadTemplate(root, "ekn");
+    expect(template.extensions).toEqual(["vector"]);
+    expect(renderFile(root, template, "0002-embeddings.sql", checkVariables(template, {}).values)).toContain(
+      "vector(1536)",
+    );
+    const { faults } = checkVariables(template, { dimensions: 2001, m: "16", other: 1 });
+    expect(faults.map(({ variable, allowed }) => [variable, allowed])).toEqual([
+      ["dimensions", "an integer from 1 to 2000"],
+      ["m", "an integer from 2 to 100"],
+      ["other", "dimensions, m, ef_construction"],
+    ]);
+  });
+
+  test("a value that is not allowed never reaches SQL", () => {
+    const template = loadTemplate(root, "ekn");
+    const values = { ...checkVariables(template, {}).values, dimensions: "3); DROP TABLE x; --" };
+    expect(() => renderFile(root, template, "0002-embeddings.sql", values)).toThrow(/not allowed/);
+  });
+});
+
+describe("a template with faults", () => {
+  test("tells all of them at once", () => {
+    mkdirSync(join(scratch, "bad"));
+    writeFileSync(
+      join(scratch, "bad", "template.yaml"),
+      "description: x\nvariables:\n  n: {type: integer, description: d, default: 5, maximum: 3}\n",
+    );
+    writeFileSync(join(scratch, "bad", "0001-a.sql"), "SELECT {{nothing}};");
+    writeFileSync(join(scratch, "bad", "0001-b.sql"), "SELECT 1;");
+    writeFileSync(join(scratch, "bad", "2-c.sql"), "SELECT 1;");
+    const load = () => loadTemplate(scratch, "bad");
+    for (const part of [
+      "variables.n.default is 5",
+      "{{nothing}} names no variable",
+      "have the same number",
+      '"2-c.sql" is no file',
+    ]) {
+      expect(load).toThrow(part);
+    }
+    expect(() => loadTemplate(scratch, "../bad")).toThrow(/is unknown; the folder .* has: bad/);
+  });
+});

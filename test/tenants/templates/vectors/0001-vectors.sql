@@ -1,0 +1,1 @@
+CREATE TABLE vectors (id text PRIMARY KEY, v real[{{dimensions}}], m int DEFAULT {{m}});
