@@ -35,7 +35,7 @@ export async function deleteLeftovers(run: Run): Promise<void> {
     });
     await Promise.all(freed.map(remove));
   };
-  const leaves = doomed.filter((resource) => (waiting.get(resource) ?? 0) >= 0);
+  const leaves = doomed.filter((resource) => waiting.get(resource) === 0);
   const results = await Promise.allSettled(leaves.map(remove));
   for (const result of results) {
     if (result.status === "rejected" && !run.hasFailed() && !(result.reason instanceof Stopped)) throw result.reason;

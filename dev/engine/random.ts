@@ -65,7 +65,7 @@ export const randomProvider: Provider = {
       const outputs = Object.fromEntries(type.secrets.map((name) => [name, secret(unknown)]));
       return Promise.resolve({ id: "", outputs: { ...inputs, ...outputs } });
     }
-    const { id, outputs } = type.make(Number(plain(inputs)["length"]));
+    const { id, outputs } = type.make(Number(plain(inputs).length));
     return Promise.resolve({ id, outputs: { ...inputs, ...outputs } });
   },
   update: () => Promise.reject(new Error("random values do not change; they are replaced")),

@@ -76,7 +76,7 @@ export function markSecrets(values: Properties, like: Properties): Properties {
     const value = marked[key];
     if (value === undefined || isSecret(value)) continue;
     if (isObject(value) && isObject(pattern) && !isSecret(pattern)) marked[key] = markSecrets(value, pattern);
-    else continue;
+    else if (some(pattern, isSecret)) marked[key] = secret(value);
   }
   return marked;
 }

@@ -54,6 +54,7 @@ export async function ensurePrograms(
     };
     await withLock(`${pythonDir}.lock`, progress, install, signal);
   }
+  await openTo(runAs, dirname(pythonDir));
   return locate(pythonDir);
 }
 

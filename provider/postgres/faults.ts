@@ -69,7 +69,7 @@ export function explain(error: unknown, server: PostgresServer, task: Task, atte
   if (isTransient(error)) {
     const times = attempts > 1 ? ` after ${attempts} attempts` : "";
     return new ProviderError(
-      `${begin}${message || code || "no answer"}${times}. Check that the server runs and can be reached; ` +
+      `${begin}${message === "" ? (code ?? "no answer") : message}${times}. Check that the server runs and can be reached; ` +
         `then run the same command again, it continues where this one ended.`,
     );
   }

@@ -240,7 +240,7 @@ function locate(error: unknown, script: string, files: readonly RenderedFile[], 
   if (!(error instanceof Error) || !("position" in error)) return error;
   const position = Number(error.position) - 1;
   // The server counts characters, not UTF-16 units.
-  const before = [...script].slice(0, position).join("").length;
+  const before = Array.from(script).slice(0, position).join("").length;
   for (const file of files) {
     const start = script.indexOf(file.sql);
     if (start >= 0 && before >= start && before < start + file.sql.length) {

@@ -79,7 +79,7 @@ function nodeFaults(node: Node): Refusal[] {
   if (schema === "pg_catalog" && text(node.relname) !== undefined) {
     refuse(`names the system table pg_catalog.${text(node.relname) ?? ""}: a file works on its own objects`);
   }
-  if (schema === undefined && /^pg_/.test(text(node.relname) ?? "")) {
+  if (schema === undefined && (text(node.relname) ?? "").startsWith("pg_")) {
     refuse(`names ${text(node.relname) ?? ""}: names that begin with pg_ are the server's`);
   }
   if (text(node.catalogname) !== undefined) refuse("names a database: a file works on its own objects");
