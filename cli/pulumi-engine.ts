@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { promisify } from "node:util";
+import { isDeepStrictEqual, promisify } from "node:util";
 import { z } from "zod";
 import * as automation from "@pulumi/pulumi/automation/index.js";
 import { parse } from "yaml";
@@ -67,6 +67,9 @@ export class PulumiEngine implements Engine {
       color: "never" as const,
       suppressOutputs: true,
       suppressProgress: true,
+      // The history that the Automation API reads after an update would be decrypted with the salt in the tracked
+      // configuration file, and a new salt written into it.
+      showSecrets: false,
       onEvent: (event: automation.EngineEvent) => {
         collector.take(event);
       },
@@ -158,6 +161,7 @@ class EventCollector {
   readonly #options: RunOptions;
   readonly #steps: Step[] = [];
   readonly #diagnostics: Diagnostic[] = [];
+  #outputsChanged = false;
 
   constructor(operation: Operation, options: RunOptions) {
     this.#operation = operation;
@@ -170,11 +174,16 @@ class EventCollector {
 
   take(event: automation.EngineEvent): void {
     const step = this.#operation === "preview" ? event.resourcePreEvent : event.resOutputsEvent;
+    const ended = event.resOutputsEvent?.metadata;
+    if (ended?.type === "pulumi:pulumi:Stack") {
+      this.#outputsChanged = !isDeepStrictEqual(ended.old?.outputs ?? {}, ended.new?.outputs ?? {});
+    }
     if (step !== undefined) this.#step(step.metadata);
     const { diagnosticEvent: diagnostic } = event;
     if (diagnostic === undefined) return;
     const message = plainText(diagnostic.message).trim();
-    if (message === "") return;
+    // A plugin on PATH is what findPulumi asked for.
+    if (message === "" || /^using pulumi-resource-\S+ from \$PATH/.test(message)) return;
     if (diagnostic.ephemeral === true) {
       this.#options.onStatus?.(diagnostic.urn ?? "", message);
       return;
@@ -189,7 +198,7 @@ class EventCollector {
   }
 
   result(ok: boolean): RunResult {
-    return { ok, steps: this.#steps, diagnostics: this.#diagnostics };
+    return { ok, steps: this.#steps, diagnostics: this.#diagnostics, outputsChanged: this.#outputsChanged };
   }
 
   #step(metadata: automation.StepEventMetadata): void {

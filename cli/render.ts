@@ -43,9 +43,11 @@ export function countLine(operation: Operation, steps: readonly Step[]): string 
 
 /** The changed resources, those of a component under it, in the order of their names. */
 export function planLines(steps: readonly Step[], colour: boolean): string[] {
-  const changes = steps.filter(isChange);
-  return changes
-    .map((step) => ({ step, ...partsOf(step.urn) }))
+  const parts = steps.map((step) => ({ step, ...partsOf(step.urn) }));
+  const roots = new Set(parts.filter(({ depth }) => depth === 0).map(({ type, name }) => `${type} ${name}`));
+  return parts
+    .filter(({ step, type }) => isChange(step) && type !== "")
+    .map((part) => ({ ...part, sortKey: sortKey(part, roots) }))
     .sort((a, b) => (a.sortKey < b.sortKey ? -1 : 1))
     .map(({ step, type, name, depth }) => {
       const sign = signs[step.kind];
@@ -54,6 +56,15 @@ export function planLines(steps: readonly Step[], colour: boolean): string[] {
       const colourName = colours[sign as keyof typeof colours];
       return colour ? styleText(colourName, line) : line;
     });
+}
+
+/** By name, then type; what belongs to a component behind it. A child's name begins with its component's. */
+function sortKey({ name, rootType, depth }: UrnParts, roots: ReadonlySet<string>): string {
+  let root = name;
+  while (depth > 0 && root !== "" && !roots.has(`${rootType} ${root}`)) {
+    root = root.slice(0, Math.max(0, root.lastIndexOf("-")));
+  }
+  return [root === "" ? name : root, rootType, depth, name].join("\0");
 }
 
 /** Errors and warnings with the resource they belong to; a repeated text once. */
@@ -70,12 +81,21 @@ export function diagnosticLines(diagnostics: readonly Diagnostic[], colour: bool
     });
 }
 
-export function partsOf(urn: string): { type: string; name: string; depth: number; sortKey: string } {
+export interface UrnParts {
+  /** Empty for the stack itself. */
+  readonly type: string;
+  readonly name: string;
+  /** Type of the outermost component. */
+  readonly rootType: string;
+  /** How many components it lies in. */
+  readonly depth: number;
+}
+
+export function partsOf(urn: string): UrnParts {
   const [, , qualified = "", ...rest] = urn.split("::");
   const types = qualified.split("$").filter((type) => type !== "pulumi:pulumi:Stack");
   const name = rest.join("::");
-  // A component's child carries its parent's name first, so children sort behind their component.
-  return { type: types.at(-1) ?? "", name, depth: Math.max(0, types.length - 1), sortKey: `${types[0] ?? ""}\0${name}` };
+  return { type: types.at(-1) ?? "", name, rootType: types[0] ?? "", depth: Math.max(0, types.length - 1) };
 }
 
 /** A bar on a terminal; elsewhere a line every few seconds. */

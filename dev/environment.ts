@@ -4,16 +4,24 @@ import { delimiter, dirname, join } from "node:path";
 import { isExecutable } from "../cli/find-pulumi.ts";
 import { writePrivate } from "../cli/private-file.ts";
 import { developmentPassphrase, type Project } from "../cli/project.ts";
+import type { Services } from "./services/index.ts";
 
 /**
  * Writes `.dev/env` and the folder `.dev/bin` that it puts first on PATH: the pinned Node.js, the clients of the
  * embedded services, and `pulumi` itself with the development stack's own configuration file, because the salt of this
  * machine's passphrase may not get into the Pulumi.dev.yaml that is in version control.
  */
-export function writeEnvironment(project: Project, engine: "pulumi" | "local"): void {
+export function writeEnvironment(project: Project, engine: "pulumi" | "local", clients: Services["bin"]): void {
   const bin = join(project.devDir, "bin");
   mkdirSync(bin, { recursive: true, mode: 0o700 });
   link(process.execPath, join(bin, "node"));
+  for (const [name, path] of [
+    ["psql", clients.psql],
+    ["pg_dump", clients.pgDump],
+    ["pg_restore", clients.pgRestore],
+  ] as const) {
+    writeExecutable(join(bin, name), clientScript(path));
+  }
   if (engine === "pulumi") writeExecutable(join(bin, "pulumi"), pulumiScript(project));
   const variables: Record<string, string> = {
     PULUMI_BACKEND_URL: `file://${join(project.devDir, "state")}`,
@@ -28,6 +36,12 @@ export function writeEnvironment(project: Project, engine: "pulumi" | "local"): 
     ...Object.entries(variables).map(([name, value]) => `export ${name}=${quote(value)}`),
   ];
   writePrivate(join(project.devDir, "env"), `${lines.join("\n")}\n`);
+}
+
+/** The clients bring their libraries along, in the folder beside theirs. */
+function clientScript(path: string): string {
+  const libraries = join(dirname(dirname(path)), "lib");
+  return `#!/bin/sh\nLD_LIBRARY_PATH=${quote(libraries)} exec ${quote(path)} "$@"\n`;
 }
 
 function pulumiScript(project: Project): string {

@@ -30,7 +30,7 @@ await runMain(async () => {
   else say("services: all running");
 
   const engine = await openEngine(project, { progress: say });
-  writeEnvironment(project, engine.name);
+  writeEnvironment(project, engine.name, services.bin);
   console.log(`up of stack ${project.stack} with ${engine.title}`);
   console.log(registry.summary);
   if (!(await operate(engine, "up"))) {
@@ -48,14 +48,13 @@ await runMain(async () => {
 });
 
 function whatToTry(id: string, engine: string): string {
-  return [
-    "What to try next:",
-    `  eval "$(npm run -s tenancy -- credentials ${id})" && .dev/bin/psql     connect as tenant ${id}`,
-    "  edit tenants/registry.yaml, then npm run preview, npm run up     add a tenant",
-    "  npm run -s tenancy -- status                                     log in everywhere as everyone",
-    ...(engine === "pulumi"
-      ? ["  source .dev/env && pulumi preview                                plain Pulumi on this stack"]
-      : []),
-    "  npm run dev:down                                                 stop the services, keep the data",
-  ].join("\n");
+  const lines: [string, string][] = [
+    [`eval "$(npm run -s tenancy -- credentials ${id})"; .dev/bin/psql`, `be tenant ${id} in PostgreSQL`],
+    ["edit tenants/registry.yaml; npm run preview; npm run up", "add a tenant"],
+    ["npm run -s tenancy -- status", "log in everywhere as everyone"],
+  ];
+  if (engine === "pulumi") lines.push(["source .dev/env; pulumi preview", "plain Pulumi on this stack"]);
+  lines.push(["npm run dev:down", "stop the services, keep the data"]);
+  const width = Math.max(...lines.map(([command]) => command.length));
+  return ["What to try next:", ...lines.map(([command, what]) => `  ${command.padEnd(width)}   ${what}`)].join("\n");
 }

@@ -60,14 +60,13 @@ let ending = false;
 async function end(): Promise<void> {
   if (ending) return;
   ending = true;
-  server.forceShutdown();
   await service.drain(drainLimitMs);
+  server.forceShutdown();
   process.exit(0);
 }
 
-process.on("SIGTERM", () => void end());
-// Ctrl-C reaches the whole process group; the engine decides what is cancelled, and says so by Cancel.
-process.on("SIGINT", () => undefined);
+// The engine sends SIGINT to the process group of a plugin that it does not need any more; Ctrl-C does not reach it.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void end());
 
 const { server, port } = await service.listen();
 console.log(port);
