@@ -27,7 +27,10 @@ export interface NoPulumi {
  * Looks on PATH, then at the official npm package `pulumi`, which downloads the CLI into `~/.pulumi/versions`.
  * The plugin of @pulumi/random has to be there, too, or to be had.
  */
-export async function findPulumi(projectDir: string, progress: (line: string) => void): Promise<FoundPulumi | NoPulumi> {
+export async function findPulumi(
+  projectDir: string,
+  progress: (line: string) => void,
+): Promise<FoundPulumi | NoPulumi> {
   const found = (await onPath()) ?? (await fromPackage(projectDir, progress));
   if (found.kind === "missing") return found;
   const missing = await ensureRandomPlugin(projectDir, found, progress);
@@ -47,7 +50,8 @@ async function onPath(): Promise<FoundPulumi | undefined> {
 
 async function fromPackage(projectDir: string, progress: (line: string) => void): Promise<FoundPulumi | NoPulumi> {
   const manifest = join(projectDir, "node_modules", "pulumi", "package.json");
-  if (!existsSync(manifest)) return { kind: "missing", reason: "no `pulumi` on PATH, and its npm package is not installed" };
+  if (!existsSync(manifest))
+    return { kind: "missing", reason: "no `pulumi` on PATH, and its npm package is not installed" };
   const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version: string };
   const bin = join(pulumiHome(), "versions", version, "bin");
   if (!isExecutable(join(bin, "pulumi"))) {

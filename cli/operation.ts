@@ -15,7 +15,9 @@ export interface OperateOptions {
 export async function operate(engine: Engine, operation: Operation, options: OperateOptions = {}): Promise<boolean> {
   const abort = new AbortController();
   const onInterrupt = (): void => {
-    process.stderr.write("\nstopping: what is under way is finished first; Ctrl-C again would leave it to the next run\n");
+    process.stderr.write(
+      "\nstopping: what is under way is finished first; Ctrl-C again would leave it to the next run\n",
+    );
     abort.abort();
     process.removeListener("SIGINT", onInterrupt);
   };

@@ -28,7 +28,9 @@ export async function probeTenant(tenant: Connections): Promise<Record<string, S
   if (postgres !== undefined) probes.push(["postgres", postgres.schema, login(() => probePostgres(postgres))]);
   if (redis !== undefined) probes.push(["redis", `${redis.keyPrefix}*`, login(() => probeRedis(redis))]);
   if (storage !== undefined) probes.push(["storage", storage.prefix, login(() => probeStorage(storage))]);
-  const entries = probes.map(async ([store, name, probe]) => [store, verdict(tenant.state, name, await probe)] as const);
+  const entries = probes.map(
+    async ([store, name, probe]) => [store, verdict(tenant.state, name, await probe)] as const,
+  );
   return Object.fromEntries(await Promise.all(entries));
 }
 

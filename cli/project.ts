@@ -61,7 +61,9 @@ export function recordedEngine(project: Project): "pulumi" | "local" | undefined
   if (!existsSync(path)) return undefined;
   const name = readFileSync(path, "utf8").trim();
   if (name === "pulumi" || name === "local") return name;
-  throw new UserError(`${path} holds ${JSON.stringify(name)}; allowed is pulumi or local. Write the right one into it.`);
+  throw new UserError(
+    `${path} holds ${JSON.stringify(name)}; allowed is pulumi or local. Write the right one into it.`,
+  );
 }
 
 export function recordEngine(project: Project, engine: "pulumi" | "local"): void {

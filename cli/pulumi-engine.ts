@@ -188,7 +188,8 @@ class EventCollector {
       this.#options.onStatus?.(diagnostic.urn ?? "", message);
       return;
     }
-    const severity = diagnostic.severity === "error" || diagnostic.severity === "warning" ? diagnostic.severity : "info";
+    const severity =
+      diagnostic.severity === "error" || diagnostic.severity === "warning" ? diagnostic.severity : "info";
     this.add({ severity, message, ...(diagnostic.urn ? { urn: diagnostic.urn } : {}) });
   }
 
@@ -237,7 +238,9 @@ async function initDevelopmentStack(project: Project, env: Record<string, string
   if (!existsSync(state) || !existsSync(saltFile)) await runPulumi(["stack", "init", project.stack], folder, env);
   const salt = z.object({ encryptionsalt: z.string() }).safeParse(parse(readFileSync(saltFile, "utf8")));
   if (!salt.success) {
-    throw new UserError(`${saltFile} has no encryptionsalt: the state cannot be decrypted. \`npm run dev:reset\` begins anew.`);
+    throw new UserError(
+      `${saltFile} has no encryptionsalt: the state cannot be decrypted. \`npm run dev:reset\` begins anew.`,
+    );
   }
   const tracked = readFileSync(join(project.dir, `Pulumi.${project.stack}.yaml`), "utf8");
   const text = `${tracked.trimEnd()}\nencryptionsalt: ${salt.data.encryptionsalt}\n`;

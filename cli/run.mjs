@@ -34,7 +34,8 @@ child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 1
 function installed() {
   const wanted = readLock(join(projectDir, "package-lock.json"));
   const found = readLock(join(projectDir, "node_modules", ".package-lock.json"));
-  if (wanted === undefined) fail("package-lock.json is missing or no JSON: restore it with `git checkout package-lock.json`.");
+  if (wanted === undefined)
+    fail("package-lock.json is missing or no JSON: restore it with `git checkout package-lock.json`.");
   if (found === undefined) return false;
   return Object.entries(wanted).every(
     ([path, entry]) => path === "" || entry.optional || found[path]?.version === entry.version,

@@ -208,12 +208,7 @@ export class ProviderServer {
       );
     }
     const { drift: _, ...inputs } = fromStruct(request.getInputs());
-    const live = await handler.read(
-      this.#context(urn),
-      request.getId(),
-      inputs,
-      fromStruct(request.getProperties()),
-    );
+    const live = await handler.read(this.#context(urn), request.getId(), inputs, fromStruct(request.getProperties()));
     if (live === undefined) return new proto.ReadResponse();
     return new proto.ReadResponse()
       .setId(request.getId())
@@ -260,10 +255,7 @@ function typeOfStore(type: string): string {
   return { postgres: "PostgreSQL", redis: "Redis", storage: "object storage" }[type.split(":")[1] ?? ""] ?? type;
 }
 
-function checkResponse(
-  inputs: structProto.Struct | undefined,
-  failures: readonly CheckFailure[],
-): proto.CheckResponse {
+function checkResponse(inputs: structProto.Struct | undefined, failures: readonly CheckFailure[]): proto.CheckResponse {
   return new proto.CheckResponse()
     .setInputs(inputs)
     .setFailuresList(

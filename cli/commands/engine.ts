@@ -55,6 +55,8 @@ function resourceUrns(deployment: Record<string, unknown>): string[] {
 function assertCarriedOver(before: readonly string[], after: readonly string[], name: EngineName): void {
   const missing = before.filter((urn) => !after.includes(urn));
   if (missing.length > 0) {
-    throw new UserError(`${missing.length} resources did not arrive in ${name}: ${missing.slice(0, 3).join(", ")}. Nothing was switched.`);
+    throw new UserError(
+      `${missing.length} resources did not arrive in ${name}: ${missing.slice(0, 3).join(", ")}. Nothing was switched.`,
+    );
   }
 }

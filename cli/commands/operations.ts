@@ -73,6 +73,8 @@ async function runOperation(operation: Operation, flags: Flags, adopt: readonly 
 function refuseDebugging(): void {
   const set = ["PULUMI_DEBUG_GRPC", "PULUMI_DEBUG_PROMISE_LEAKS"].filter((name) => process.env[name] !== undefined);
   if (set.length > 0) {
-    throw new UserError(`${set.join(", ")} prints passwords: it is only allowed with the stack ${developmentStack}. Unset it.`);
+    throw new UserError(
+      `${set.join(", ")} prints passwords: it is only allowed with the stack ${developmentStack}. Unset it.`,
+    );
   }
 }

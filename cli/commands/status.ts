@@ -53,7 +53,8 @@ export function statusCommand(): Command {
       ),
     );
     progress.end();
-    if (flags.json === true) console.log(JSON.stringify({ engine: engine.name, stack: project.stack, tenants }, null, 2));
+    if (flags.json === true)
+      console.log(JSON.stringify({ engine: engine.name, stack: project.stack, tenants }, null, 2));
     else console.log(statusTable(tenants));
     const healthy = tenants.every(({ stores }) => Object.values(stores).every(({ ok }) => ok));
     process.exitCode = healthy ? 0 : 1;
@@ -63,12 +64,27 @@ export function statusCommand(): Command {
 /** One line a tenant and store. */
 export function statusTable(tenants: readonly TenantStatus[]): string {
   const rows = tenants.flatMap(({ id, tier, state, stores }) =>
-    Object.entries(stores).map(([store, { name, ok, detail }], index) =>
-      [index === 0 ? id : "", index === 0 ? `${tier}, ${state}` : "", store, ok ? "ok" : "NOT OK", name, detail] as const,
+    Object.entries(stores).map(
+      ([store, { name, ok, detail }], index) =>
+        [
+          index === 0 ? id : "",
+          index === 0 ? `${tier}, ${state}` : "",
+          store,
+          ok ? "ok" : "NOT OK",
+          name,
+          detail,
+        ] as const,
     ),
   );
   if (rows.length === 0) return "no tenants";
   const table = [["tenant", "tier, state", "store", "", "name", "seen"] as const, ...rows];
   const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => (row[column] ?? "").length))) ?? [];
-  return table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+  return table
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }

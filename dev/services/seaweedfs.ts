@@ -3,13 +3,29 @@ import { Agent } from "node:https";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CreateBucketCommand, HeadBucketCommand, ListBucketsCommand } from "@aws-sdk/client-s3";
-import { PutBucketVersioningCommand, S3Client, S3ServiceException } from "@aws-sdk/client-s3";
+import { PutBucketPolicyCommand, PutBucketVersioningCommand } from "@aws-sdk/client-s3";
+import { S3Client, S3ServiceException } from "@aws-sdk/client-s3";
 import { privateFolder, writePrivate } from "./files.ts";
 import { checkTimeoutMs, plainEnvironment, verifiesCertificate, type Context, type Service } from "./service.ts";
 import { paths } from "./state.ts";
 
 export const bucket = "tenants";
 export const region = "us-east-1";
+
+// The unix socket of the server has no TLS; a user's policy cannot ask for it, because the server gives it no such key.
+const tlsOnly = {
+  Version: "2012-10-17",
+  Statement: [
+    {
+      Sid: "TlsOnly",
+      Effect: "Deny",
+      Principal: "*",
+      Action: "s3:*",
+      Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
+      Condition: { Bool: { "aws:SecureTransport": "false" } },
+    },
+  ],
+};
 
 export const seaweedfs: Service = {
   name: "storage",
@@ -52,6 +68,7 @@ export const seaweedfs: Service = {
       "s3.port.iceberg": "0",
       "s3.port.lance": "0",
       "s3.localSocket": "s3.sock",
+      // With a certificate and without `-s3.port.https` the port speaks TLS and there is none for plain HTTP.
       "s3.cert.file": at.serverCertificate,
       "s3.key.file": at.serverKey,
       "s3.config": "s3.json",
@@ -106,6 +123,7 @@ export const seaweedfs: Service = {
       await client.send(
         new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration: { Status: "Enabled" } }),
       );
+      await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy: JSON.stringify(tlsOnly) }));
     });
   },
 };

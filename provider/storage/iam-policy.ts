@@ -20,7 +20,10 @@ export interface PolicyScope {
   /** With its closing slash: without it `acme` would read `acme2`. */
   readonly prefix: string;
   readonly region: string;
-  /** Amazon's own S3 knows an action for listing the parts of an upload that other servers refuse by name. */
+  /**
+   * Amazon's own S3 knows two things that SeaweedFS 4.48 does not: an action for listing the parts of an upload, and
+   * the condition key `aws:SecureTransport` in a user's policy, which is never fulfilled there (a bucket's policy has it).
+   */
   readonly amazon: boolean;
 }
 
@@ -29,7 +32,7 @@ export interface PolicyStatement {
   readonly Effect: "Allow";
   readonly Action: readonly string[];
   readonly Resource: readonly string[];
-  readonly Condition: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
 }
 
 export interface PolicyDocument {
@@ -38,7 +41,8 @@ export interface PolicyDocument {
 }
 
 /**
- * TLS is a condition of each statement and not a Deny: SeaweedFS takes no Deny in a user's policy.
+ * On Amazon each statement asks for TLS. Other servers must refuse plain HTTP themselves, by having no port for it or by
+ * the bucket's policy.
  *
  * @throws ProviderError unless bucket and prefix are legal
  */
@@ -49,7 +53,8 @@ export function prefixPolicy({ bucket, prefix, region, amazon }: PolicyScope): P
     throw new ProviderError(`bucket ${JSON.stringify(bucket.slice(0, 80))} is no legal name.`);
   const partition = region.startsWith("cn-") ? "aws-cn" : region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
   const arn = `arn:${partition}:s3:::${bucket}`;
-  const tls = { Bool: { "aws:SecureTransport": ["true"] } };
+  const tls = amazon ? { Bool: { "aws:SecureTransport": ["true"] } } : {};
+  const conditions = amazon ? { Condition: tls } : {};
   return {
     Version: "2012-10-17",
     Statement: [
@@ -64,7 +69,7 @@ export function prefixPolicy({ bucket, prefix, region, amazon }: PolicyScope): P
           ...(amazon ? ["s3:ListMultipartUploadParts"] : []),
         ],
         Resource: [`${arn}/${prefix}*`],
-        Condition: tls,
+        ...conditions,
       },
       {
         Sid: "List",
@@ -73,7 +78,7 @@ export function prefixPolicy({ bucket, prefix, region, amazon }: PolicyScope): P
         Resource: [arn],
         Condition: { ...tls, StringLike: { "s3:prefix": [prefix, `${prefix}*`] } },
       },
-      { Sid: "Location", Effect: "Allow", Action: ["s3:GetBucketLocation"], Resource: [arn], Condition: tls },
+      { Sid: "Location", Effect: "Allow", Action: ["s3:GetBucketLocation"], Resource: [arn], ...conditions },
     ],
   };
 }

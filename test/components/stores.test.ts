@@ -86,7 +86,9 @@ describe("TenantSchema", () => {
   });
 
   it("refuses a secret or a salt that is too short to derive from, and does not show it", () => {
-    expect(() => derivePassword("planted", salt, "redis", 0)).toThrow(/^the stack's secret has 7 characters; at least 43/);
+    expect(() => derivePassword("planted", salt, "redis", 0)).toThrow(
+      /^the stack's secret has 7 characters; at least 43/,
+    );
     expect(() => derivePassword(secretText, "AAAA", "redis", 0)).toThrow(/^a tenant's salt has 3 bytes; at least 32/);
   });
 

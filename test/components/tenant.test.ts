@@ -58,7 +58,11 @@ async function build(tenant: TenantRecord): Promise<{ registered: Registered[]; 
   return registrations(() => {
     const provider = new TenancyProvider("platform", { config: "{}" });
     const roster = new Roster("tenants", { catalogue: "main", maxDeletes: 1, tenants: {} }, { provider });
-    return new Tenant(tenant, { platform, secret: pulumi.secret("s".repeat(64)), ...files }, { provider, dependsOn: [roster] });
+    return new Tenant(
+      tenant,
+      { platform, secret: pulumi.secret("s".repeat(64)), ...files },
+      { provider, dependsOn: [roster] },
+    );
   });
 }
 
@@ -78,7 +82,12 @@ describe("Tenant", () => {
   });
 
   it("registers nothing of a store that the tenant does not have", async () => {
-    const { registered, result } = await build({ ...record, stores: ["redis"], postgres: undefined, storage: undefined });
+    const { registered, result } = await build({
+      ...record,
+      stores: ["redis"],
+      postgres: undefined,
+      storage: undefined,
+    });
     expect(registered.map(({ type }) => type)).not.toContain("tenancy:postgres:Schema");
     expect(registered.map(({ type }) => type)).not.toContain("tenancy:storage:Prefix");
     expect(Object.keys(result.connections).sort()).toEqual(["redis", "state", "tier"]);

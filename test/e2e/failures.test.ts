@@ -70,21 +70,25 @@ describe.each(engines)("failures with the engine %s", (engine) => {
     expect(await query(await project.credentials("acme"), "SELECT 1 AS one")).toEqual([{ one: 1 }]);
   });
 
-  it.each(["postgres", "redis", "storage"] as const)("names %s when it is down, changes the rest, and finishes when it is back", async (store) => {
-    const broken = structuredClone(project.platform);
-    if (store === "postgres" && broken.postgres.main) broken.postgres.main.port = 1;
-    if (store === "redis" && broken.redis.main?.nodes[0]) broken.redis.main.nodes[0].port = 1;
-    if (store === "storage" && broken.storage.main?.kind === "s3") broken.storage.main.endpoint = "https://127.0.0.1:1";
-    project.writePlatform(broken, services().caFile);
-    project.tenants[`new-${store}`] = {};
-    const up = await project.up();
-    expect(up.code).toBe(1);
-    expect(up.text).toContain("127.0.0.1:1");
-    expect(up.text).not.toMatch(/\n\s+at /);
-    project.writePlatform(project.platform, services().caFile);
-    const again = await project.up();
-    expect(again.code, again.text).toBe(0);
-  });
+  it.each(["postgres", "redis", "storage"] as const)(
+    "names %s when it is down, changes the rest, and finishes when it is back",
+    async (store) => {
+      const broken = structuredClone(project.platform);
+      if (store === "postgres" && broken.postgres.main) broken.postgres.main.port = 1;
+      if (store === "redis" && broken.redis.main?.nodes[0]) broken.redis.main.nodes[0].port = 1;
+      if (store === "storage" && broken.storage.main?.kind === "s3")
+        broken.storage.main.endpoint = "https://127.0.0.1:1";
+      project.writePlatform(broken, services().caFile);
+      project.tenants[`new-${store}`] = {};
+      const up = await project.up();
+      expect(up.code).toBe(1);
+      expect(up.text).toContain("127.0.0.1:1");
+      expect(up.text).not.toMatch(/\n\s+at /);
+      project.writePlatform(project.platform, services().caFile);
+      const again = await project.up();
+      expect(again.code, again.text).toBe(0);
+    },
+  );
 
   it("names user and server, and no password, when an administrator's password is wrong", async () => {
     const broken = structuredClone(project.platform);

@@ -113,7 +113,9 @@ describe.each(await availableEngines())("the life of a tenant with the engine %s
     expect(up.code, up.text).toBe(0);
     expect(up.stdout).toMatch(/up: 3 updated/);
     for (const id of ["acme", "beta", "gamma"]) {
-      expect(await query(await project.credentials(id), "SELECT count(*)::int AS rows FROM notes")).toEqual([{ rows: 0 }]);
+      expect(await query(await project.credentials(id), "SELECT count(*)::int AS rows FROM notes")).toEqual([
+        { rows: 0 },
+      ]);
     }
   });
 
@@ -190,7 +192,7 @@ describe.each(await availableEngines())("the life of a tenant with the engine %s
       ),
     ).toEqual([]);
     expect(
-      await adminQuery(project, "SELECT status, waiver->>'name' AS name FROM platform.tenants WHERE id = 'gamma'"),
+      await adminQuery(project, "SELECT status, backup_waiver->>'name' AS name FROM platform.tenants WHERE id = 'gamma'"),
     ).toEqual([{ status: "removed", name: "Ada" }]);
 
     project.tenants.gamma = {};

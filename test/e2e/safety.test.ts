@@ -9,8 +9,7 @@ import { availableEngines, TestProject } from "../support/project.ts";
 describe.each(await availableEngines())("data is safe with the engine %s", (engine) => {
   const project = new TestProject(engine);
   const urn = (type: string, name: string): string => `urn:pulumi:dev::tenancy::${type}::${name}`;
-  const schemaUrn = (id: string): string =>
-    urn("tenancy:index:TenantSchema$tenancy:postgres:Schema", `${id}-schema`);
+  const schemaUrn = (id: string): string => urn("tenancy:index:TenantSchema$tenancy:postgres:Schema", `${id}-schema`);
 
   async function assertDataIsThere(): Promise<void> {
     const acme = await project.credentials("acme");
@@ -113,7 +112,11 @@ describe.each(await availableEngines())("data is safe with the engine %s", (engi
 
   it("follows a new name with an alias, and renames the mark with it", async () => {
     await withEdit("components/tenant-schema.ts", "`${name}-schema`", "`${name}-place`", async () => {
-      project.edit("components/tenant-args.ts", "return { parent,", "return { aliases: [{ name: `${args.tenant}-schema` }], parent,");
+      project.edit(
+        "components/tenant-args.ts",
+        "return { parent,",
+        "return { aliases: [{ name: `${args.tenant}-schema` }], parent,",
+      );
       const up = await project.up();
       expect(up.code, up.text).toBe(0);
       expect(up.stdout).not.toMatch(/deleted|replaced|created/);
@@ -128,7 +131,11 @@ describe.each(await availableEngines())("data is safe with the engine %s", (engi
     project.edit("components/tenant-args.ts", "`${args.tenant}-schema`", "`${args.tenant}-place`");
     const up = await project.up();
     expect(up.code, up.text).toBe(0);
-    project.edit("components/tenant-args.ts", "return { aliases: [{ name: `${args.tenant}-place` }], parent,", "return { parent,");
+    project.edit(
+      "components/tenant-args.ts",
+      "return { aliases: [{ name: `${args.tenant}-place` }], parent,",
+      "return { parent,",
+    );
     await assertDataIsThere();
   });
 
@@ -165,7 +172,9 @@ describe.each(await availableEngines())("data is safe with the engine %s", (engi
     expect((await project.up()).code).toBe(0);
     const destroy = await project.run(["destroy"]);
     expect(destroy.code, destroy.text).toBe(0);
-    expect(await adminQuery(project, `SELECT nspname FROM pg_namespace WHERE nspname LIKE '${project.prefix}%'`)).toEqual([]);
+    expect(
+      await adminQuery(project, `SELECT nspname FROM pg_namespace WHERE nspname LIKE '${project.prefix}%'`),
+    ).toEqual([]);
     expect(await adminQuery(project, "SELECT id FROM platform.tenants WHERE status = 'removed' ORDER BY id")).toEqual([
       { id: "acme" },
       { id: "beta" },

@@ -21,7 +21,9 @@ function handler(): AnyHandler {
     secrets: ["password", "generated"],
     check: (_context, olds, news) => {
       calls.push({ method: "check", args: [olds, news] });
-      return Promise.resolve(news.limit === -1 ? [{ property: "limit", reason: "limit is -1; allowed is 1 or more" }] : []);
+      return Promise.resolve(
+        news.limit === -1 ? [{ property: "limit", reason: "limit is -1; allowed is 1 or more" }] : [],
+      );
     },
     create: (_context, inputs) => {
       calls.push({ method: "create", args: [inputs] });
@@ -90,7 +92,10 @@ function diff(
   news: Record<string, unknown>,
   outputs: Record<string, unknown> = {},
 ): Promise<proto.DiffResponse> {
-  const request = new proto.DiffRequest().setUrn(urn).setId("thing-1").setOlds(struct({ ...oldInputs, ...outputs }));
+  const request = new proto.DiffRequest()
+    .setUrn(urn)
+    .setId("thing-1")
+    .setOlds(struct({ ...oldInputs, ...outputs }));
   return call("diff", request.setOldInputs(struct(oldInputs)).setNews(struct(news)));
 }
 
@@ -173,7 +178,10 @@ describe("the plugin protocol", () => {
   });
 
   it("makes nothing in a preview", async () => {
-    const request = new proto.CreateRequest().setUrn(urn).setPreview(true).setProperties(struct({ name: "a" }));
+    const request = new proto.CreateRequest()
+      .setUrn(urn)
+      .setPreview(true)
+      .setProperties(struct({ name: "a" }));
     const response = await call<proto.CreateResponse>("create", request);
     expect(response.getProperties()?.toJavaScript()).toEqual({ name: "a" });
     expect(calls).toEqual([]);

@@ -1,40 +1,17 @@
 /** A copy of the project in a folder of its own, run as a user runs it, against the tests' servers. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { stringify } from "yaml";
 import type { EngineName } from "../../cli/engines.ts";
 import { findPulumi } from "../../cli/find-pulumi.ts";
+import { copyProject, writePlatformFile } from "../../dev/project-copy.ts";
 import type { Platform } from "../../provider/config.ts";
 import { services } from "./services.ts";
 
 const root = resolve(import.meta.dirname, "..", "..");
-const parts = [
-  "Pulumi.yaml",
-  "Pulumi.dev.yaml",
-  "package.json",
-  "tsconfig.json",
-  "index.ts",
-  "components",
-  "tenants",
-  "provider",
-  "templates",
-  "cli",
-  "dev",
-];
-
 export interface Outcome {
   readonly code: number | null;
   readonly stdout: string;
@@ -69,8 +46,7 @@ export class TestProject {
     this.engine = engine;
     this.prefix = `t${randomBytes(4).toString("hex")}`;
     this.dir = mkdtempSync(join(tmpdir(), `tenancy-${engine}-`));
-    for (const part of parts) cpSync(join(root, part), join(this.dir, part), { recursive: true });
-    symlinkSync(join(root, "node_modules"), join(this.dir, "node_modules"));
+    copyProject(this.dir);
     this.platform = structuredClone(platform);
     const { main } = this.platform.postgres;
     if (main !== undefined) main.database = `e2e_${this.prefix}`;
@@ -79,17 +55,7 @@ export class TestProject {
 
   /** Writes `.dev/platform.json` as the embedded services do. */
   writePlatform(platform: Platform, caFile: string): void {
-    mkdirSync(join(this.dir, ".dev"), { recursive: true, mode: 0o700 });
-    const stores = Object.entries(platform).map(([store, servers]) => [
-      store,
-      Object.fromEntries(
-        Object.entries(servers as Record<string, { ca?: string }>).map(([name, { ca, ...server }]) => [
-          name,
-          ca === undefined ? server : { ...server, caFile },
-        ]),
-      ),
-    ]);
-    writeFileSync(join(this.dir, ".dev", "platform.json"), JSON.stringify(Object.fromEntries(stores)), { mode: 0o600 });
+    writePlatformFile(this.dir, platform, caFile);
   }
 
   /** Writes the registry from `tenants`, `maxDeletes` and `profile`. */

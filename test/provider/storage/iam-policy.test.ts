@@ -5,15 +5,21 @@ import { isPrefix, isSamePolicy, isUsername, prefixPolicy } from "../../../provi
 const scope = { bucket: "tenants", prefix: "ekns/42/", region: "us-east-1", amazon: false };
 
 describe("the IAM policy", () => {
-  it("allows objects under the prefix, its listing and the bucket's location, all over TLS only", () => {
+  it("allows objects under the prefix, its listing and the bucket's location, on Amazon all over TLS only", () => {
     const tls = { Bool: { "aws:SecureTransport": ["true"] } };
-    expect(prefixPolicy(scope)).toEqual({
+    expect(prefixPolicy({ ...scope, amazon: true })).toEqual({
       Version: "2012-10-17",
       Statement: [
         {
           Sid: "Objects",
           Effect: "Allow",
-          Action: ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+          Action: [
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:DeleteObject",
+            "s3:AbortMultipartUpload",
+            "s3:ListMultipartUploadParts",
+          ],
           Resource: ["arn:aws:s3:::tenants/ekns/42/*"],
           Condition: tls,
         },
@@ -35,10 +41,18 @@ describe("the IAM policy", () => {
     });
   });
 
-  it("lists parts on Amazon and writes the partition of the region", () => {
+  it("has elsewhere neither the condition nor the action that such servers do not know, and keeps the listing's prefix", () => {
+    const [objects, list, location] = prefixPolicy(scope).Statement;
+    expect(objects?.Action).toEqual(["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]);
+    expect(objects).not.toHaveProperty("Condition");
+    expect(list?.Condition).toEqual({ StringLike: { "s3:prefix": ["ekns/42/", "ekns/42/*"] } });
+    expect(location).not.toHaveProperty("Condition");
+  });
+
+  it("names the partition of the region", () => {
     const text = JSON.stringify(prefixPolicy({ ...scope, region: "cn-north-1", amazon: true }));
-    expect(text).toContain("s3:ListMultipartUploadParts");
     expect(text).toContain("arn:aws-cn:s3:::tenants/ekns/42/*");
+    expect(text).not.toContain("arn:aws:");
   });
 
   it("refuses every prefix that is not exactly <name>s/<id>/", () => {
@@ -95,7 +109,8 @@ describe("the IAM policy", () => {
     const [objects, ...others] = policy.Statement;
     const wider = { ...policy, Statement: [{ ...objects, Resource: ["arn:aws:s3:::tenants/*"] }, ...others] };
     expect(isSamePolicy(JSON.stringify(wider), policy)).toBe(false);
-    const unconditional = { ...policy, Statement: [{ ...objects, Condition: undefined }, ...others] };
+    const [list, location] = others;
+    const unconditional = { ...policy, Statement: [objects, { ...list, Condition: undefined }, location] };
     expect(isSamePolicy(JSON.stringify(unconditional), policy)).toBe(false);
     expect(isSamePolicy("not json", policy)).toBe(false);
   });
