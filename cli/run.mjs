@@ -24,6 +24,8 @@ if (node === process.execPath && !readsTypeScript(process.versions.node)) {
 // The channel tells the script when this process is gone, however it went.
 const child = spawn(node, ["--disable-warning=ExperimentalWarning", join(projectDir, script), ...args], {
   stdio: ["inherit", "inherit", "inherit", "ipc"],
+  // Compiled code is kept: commands, program and provider start in two thirds of the time.
+  env: { NODE_COMPILE_CACHE: join(projectDir, ".dev", "node-cache"), ...process.env },
 });
 // A terminal sends Ctrl-C to the child, too: it decides how to end.
 process.on("SIGINT", () => undefined);

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import pLimit from "p-limit";
 import { tenantConnections } from "../connections.ts";
 import { type EngineName, openEngine } from "../engines.ts";
-import { probeTenant, type StoreStatus } from "../probe.ts";
+import type { StoreStatus } from "../probe.ts";
 import { openProject } from "../project.ts";
 import { Progress } from "../render.ts";
 import { UserError } from "../user-error.ts";
@@ -42,6 +42,8 @@ export function statusCommand(): Command {
     }
     const chosen = [...all].filter(([id]) => flags.tenant?.includes(id) ?? true);
     const progress = new Progress("status", chosen.length);
+    // The stores' clients take long to load, and only this command needs them.
+    const { probeTenant } = await import("../probe.ts");
     const limit = pLimit(concurrency);
     const tenants = await Promise.all(
       chosen.map(([id, connections]) =>

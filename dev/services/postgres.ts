@@ -70,27 +70,43 @@ export const postgres: Service = {
     };
   },
 
-  async check(context) {
-    const { state, ca } = context;
-    const client = new pg.Client({
-      host: "127.0.0.1",
-      port: state.ports.postgres,
-      user: postgresAdmin,
-      password: state.secrets.postgresAdmin,
-      database: "postgres",
-      ssl: { ca, rejectUnauthorized: verifiesCertificate(state) },
-      connectionTimeoutMillis: checkTimeoutMs,
-      query_timeout: checkTimeoutMs,
-    });
-    client.on("error", () => undefined);
-    try {
-      await client.connect();
+  check: (context) =>
+    asAdmin(context, async (client) => {
       await client.query("SELECT 1");
-    } finally {
-      await client.end().catch(() => undefined);
-    }
-  },
+    }),
 };
+
+async function asAdmin({ state, ca }: Context, use: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client({
+    host: "127.0.0.1",
+    port: state.ports.postgres,
+    user: postgresAdmin,
+    password: state.secrets.postgresAdmin,
+    database: "postgres",
+    ssl: { ca, rejectUnauthorized: verifiesCertificate(state) },
+    connectionTimeoutMillis: checkTimeoutMs,
+    query_timeout: checkTimeoutMs,
+  });
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    await use(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** A database of another embedded server, and the login that owns it, both named `name`. No other login may connect. */
+export async function ensureDatabase(context: Context, name: "seaweedfs", password: string): Promise<void> {
+  await asAdmin(context, async (client) => {
+    const role = await client.query("SELECT FROM pg_roles WHERE rolname = $1", [name]);
+    if (role.rowCount === 0) await client.query(`CREATE ROLE ${name} NOINHERIT LOGIN`);
+    await client.query(`ALTER ROLE ${name} PASSWORD ${client.escapeLiteral(password)}`);
+    const database = await client.query("SELECT FROM pg_database WHERE datname = $1", [name]);
+    if (database.rowCount === 0) await client.query(`CREATE DATABASE ${name} OWNER ${name}`);
+    await client.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
+  });
+}
 
 function environment(state: State): Record<string, string | undefined> {
   return { ...plainEnvironment(), LD_LIBRARY_PATH: join(state.programs.postgres, "lib") };

@@ -6,11 +6,16 @@ import { CreateBucketCommand, HeadBucketCommand, ListBucketsCommand } from "@aws
 import { PutBucketPolicyCommand, PutBucketVersioningCommand } from "@aws-sdk/client-s3";
 import { S3Client, S3ServiceException } from "@aws-sdk/client-s3";
 import { privateFolder, writePrivate } from "./files.ts";
+import { waitUntilHealthy } from "./health.ts";
+import { ensureDatabase, postgres } from "./postgres.ts";
 import { checkTimeoutMs, plainEnvironment, verifiesCertificate, type Context, type Service } from "./service.ts";
 import { paths } from "./state.ts";
 
 export const bucket = "tenants";
 export const region = "us-east-1";
+
+/** The IAM users lie there. */
+const database = "seaweedfs";
 
 // The unix socket of the server has no TLS; a user's policy cannot ask for it, because the server gives it no such key.
 const tlsOnly = {
@@ -38,6 +43,26 @@ export const seaweedfs: Service = {
     const { s3AccessKeyId: accessKey, s3SecretAccessKey: secretKey } = state.secrets;
     const admin = { name: "admin", credentials: [{ accessKey, secretKey }], actions: ["Admin"] };
     await writePrivate(join(data, "s3.json"), JSON.stringify({ identities: [admin] }));
+    // Its own store is a folder of files, of which it writes every one at each change of any user.
+    const settings = {
+      enabled: true,
+      hostname: "127.0.0.1",
+      port: state.ports.postgres,
+      username: database,
+      password: state.secrets.storageDatabase,
+      database,
+      schema: "public",
+      sslmode: verifiesCertificate(state) ? "verify-full" : "require",
+      connection_max_open: 10,
+      connection_max_idle: 4,
+    };
+    const lines = Object.entries(settings).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
+    await writePrivate(join(data, "credential.toml"), `[credential.postgres]\n${lines.join("\n")}\n`);
+  },
+
+  async before(context, signal) {
+    await waitUntilHealthy(postgres, context, signal);
+    await ensureDatabase(context, database, context.state.secrets.storageDatabase);
   },
 
   command({ dir, state }) {
@@ -93,6 +118,14 @@ export const seaweedfs: Service = {
         WEED_JWT_SIGNING_READ_KEY: jwt,
         WEED_JWT_FILER_SIGNING_KEY: jwt,
         WEED_JWT_FILER_SIGNING_READ_KEY: jwt,
+        // Where it is set the certificate is verified, whatever `sslmode` says.
+        ...(verifiesCertificate(state) ? { PGSSLROOTCERT: at.caCertificate } : {}),
+        // Closes the port by which any local process could give this server users of its own. The filer, which has no
+        // certificate, loses it too: it would send every user again at each change of one, and the server has read
+        // them from the database by then.
+        WEED_GRPC_CA: at.caCertificate,
+        WEED_GRPC_S3_CERT: at.serverCertificate,
+        WEED_GRPC_S3_KEY: at.serverKey,
         WEED_S3_SSE_KEK_PASSPHRASE: state.secrets.objectEncryption,
       },
     };

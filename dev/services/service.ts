@@ -17,6 +17,8 @@ export interface Service {
   readonly ports: readonly PortName[];
   /** Makes data folders and configuration. Can be run again, also after a crash in the middle. */
   prepare(context: Context, signal?: AbortSignal): Promise<void>;
+  /** Waits for what the server needs of those before it in the list. Can be run again. */
+  before?(context: Context, signal: AbortSignal): Promise<void>;
   command(context: Pick<Context, "dir" | "state">): GuardedCommand;
   /** Removes what the server leaves outside of the services' folder. */
   clean?(context: Pick<Context, "state">): Promise<void>;

@@ -39,6 +39,8 @@ export const stateSchema = z.strictObject({
     s3SecretAccessKey: secret,
     /** Signs the requests among SeaweedFS's own servers; without it any local process may use them. */
     jwt: secret,
+    /** Password of the database login with which SeaweedFS keeps its IAM users. */
+    storageDatabase: secret,
     /** Encrypts SeaweedFS's key for objects with server-side encryption. */
     objectEncryption: secret,
   }),
@@ -128,6 +130,7 @@ export function newSecrets(): State["secrets"] {
     s3AccessKeyId: randomBytes(10).toString("hex").toUpperCase(),
     s3SecretAccessKey: randomBytes(30).toString("base64url"),
     jwt: password(),
+    storageDatabase: password(),
     objectEncryption: password(),
   };
 }

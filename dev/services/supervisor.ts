@@ -27,6 +27,7 @@ const running = new Map<ServiceName, Guarded>();
 const proxies = new Map<ServiceName, Server>();
 const status: Pids["services"] = {};
 let launched: State | undefined;
+const ending = new AbortController();
 let stopping = false;
 let released = false;
 let queue = Promise.resolve();
@@ -61,6 +62,7 @@ function launcherGone(): void {
 function stop(): void {
   if (stopping) return;
   stopping = true;
+  ending.abort();
   enqueue(stopAll);
 }
 
@@ -83,6 +85,8 @@ async function startMissing(): Promise<void> {
 }
 
 async function start(service: Service, state: State): Promise<void> {
+  const ca = await readFile(at.caCertificate, "utf8");
+  await service.before?.({ dir: dir ?? "", state, ca }, ending.signal);
   const command = service.command({ dir: dir ?? "", state });
   const log = openLog(service.name);
   const guarded = spawnGuarded(command, log);

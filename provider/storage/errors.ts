@@ -29,8 +29,9 @@ const ways: Readonly<Record<string, string>> = {
 
 export function errorCode(error: unknown): string {
   if (!(error instanceof Error)) return "";
-  // SeaweedFS's IAM API gives this fault no code.
+  // SeaweedFS's IAM API gives these faults no code.
   if (error.message.startsWith("The request signature we calculated does not match")) return "SignatureDoesNotMatch";
+  if (error.message.startsWith("The access key ID you provided does not exist")) return "InvalidAccessKeyId";
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   return code === "" ? error.name.replace(/^(.*[a-z])Exception$/, "$1") : code;
 }

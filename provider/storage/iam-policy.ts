@@ -27,12 +27,14 @@ export interface PolicyScope {
   readonly amazon: boolean;
 }
 
+type PolicyConditions = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+
 export interface PolicyStatement {
   readonly Sid: string;
   readonly Effect: "Allow";
   readonly Action: readonly string[];
   readonly Resource: readonly string[];
-  readonly Condition?: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+  readonly Condition?: PolicyConditions;
 }
 
 export interface PolicyDocument {
@@ -53,7 +55,7 @@ export function prefixPolicy({ bucket, prefix, region, amazon }: PolicyScope): P
     throw new ProviderError(`bucket ${JSON.stringify(bucket.slice(0, 80))} is no legal name.`);
   const partition = region.startsWith("cn-") ? "aws-cn" : region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
   const arn = `arn:${partition}:s3:::${bucket}`;
-  const tls = amazon ? { Bool: { "aws:SecureTransport": ["true"] } } : {};
+  const tls: PolicyConditions = amazon ? { Bool: { "aws:SecureTransport": ["true"] } } : {};
   const conditions = amazon ? { Condition: tls } : {};
   return {
     Version: "2012-10-17",

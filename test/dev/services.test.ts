@@ -8,7 +8,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import { GetBucketVersioningCommand, ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
+import { CreateAccessKeyCommand, CreateUserCommand, IAMClient, ListAccessKeysCommand } from "@aws-sdk/client-iam";
+import {
+  GetBucketVersioningCommand,
+  GetObjectCommand,
+  ListBucketsCommand,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import { Redis } from "ioredis";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -93,6 +100,12 @@ function s3(from?: Pick<Services, "platform">, secretAccessKey?: string): S3Clie
     },
     requestHandler: { httpsAgent: { ca: storage.ca } },
   });
+}
+
+function iam(from: Pick<Services, "platform">): IAMClient {
+  const { endpoint, region, accessKeyId, secretAccessKey, ca } = servers(from).storage;
+  const credentials = { accessKeyId, secretAccessKey };
+  return new IAMClient({ endpoint, region, credentials, requestHandler: { httpsAgent: { ca } } });
 }
 
 /** What a server answers to plain text; empty when it only closes the connection. */
@@ -207,6 +220,19 @@ describe("the servers are what the platform needs", () => {
     expect(answer.Status).toBe("Enabled");
   });
 
+  it("the database of SeaweedFS's users is closed to every other login", async () => {
+    const client = await postgres();
+    try {
+      const { rows } = await client.query<{ login: string }>(
+        `SELECT a.grantee::regrole::text AS login FROM pg_database d, aclexplode(d.datacl) a
+         WHERE d.datname = 'seaweedfs' AND a.privilege_type = 'CONNECT'`,
+      );
+      expect(rows).toEqual([{ login: "seaweedfs" }]);
+    } finally {
+      await client.end();
+    }
+  });
+
   it("psql and pg_dump run as they are given", async () => {
     const { bin } = services();
     for (const program of [bin.psql, bin.pgDump, bin.pgRestore]) {
@@ -235,7 +261,7 @@ describe("nothing leaks", () => {
 
   it("no secret is in the arguments of any process", async () => {
     const secrets = Object.values((await readState(services().dir))?.secrets ?? {});
-    expect(secrets).toHaveLength(7);
+    expect(secrets).toHaveLength(8);
     const { stdout } = await run("ps", ["-A", "-ww", "-o", "args="], { maxBuffer: 50_000_000 });
     expect(stdout).toContain(services().dir);
     expect(secrets.filter((secret) => stdout.includes(secret))).toEqual([]);
@@ -337,6 +363,10 @@ describe("starting and stopping", () => {
     const cache = redis(0, {}, first);
     await cache.set("kept", "42");
     cache.disconnect();
+    const Bucket = servers(first).storage.bucket;
+    await s3(first).send(new PutObjectCommand({ Bucket, Key: "kept", Body: "42" }));
+    await iam(first).send(new CreateUserCommand({ UserName: "tenant.kept" }));
+    const { AccessKey } = await iam(first).send(new CreateAccessKeyCommand({ UserName: "tenant.kept" }));
 
     const second = await start({ durable: true });
     expect(second.started).toEqual([]);
@@ -354,6 +384,10 @@ describe("starting and stopping", () => {
     const cacheAgain = redis(0, {}, third);
     expect(await cacheAgain.get("kept")).toBe("42");
     cacheAgain.disconnect();
+    const { Body } = await s3(third).send(new GetObjectCommand({ Bucket, Key: "kept" }));
+    expect(await Body?.transformToString()).toBe("42");
+    const { AccessKeyMetadata } = await iam(third).send(new ListAccessKeysCommand({ UserName: "tenant.kept" }));
+    expect(AccessKeyMetadata?.map(({ AccessKeyId }) => AccessKeyId)).toEqual([AccessKey?.AccessKeyId]);
   });
 
   it("starts only the server that crashed", async () => {

@@ -94,7 +94,7 @@ export class TestProject {
     const child = spawn(process.execPath, [join(this.dir, "cli", "main.ts"), ...args, ...choosing], {
       cwd: this.dir,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...cleanEnv(), CI: "true", ...env },
+      env: { ...cleanEnv(), CI: "true", NODE_COMPILE_CACHE: join(root, ".dev", "node-cache"), ...env },
     });
     this.#running.add(child);
     const done = new Promise<Outcome>((resolveOutcome) => {

@@ -72,7 +72,7 @@ describe("the life of a tenant's prefix", () => {
     await put(`${inputs.prefix}kept`);
     const closed = { ...inputs, state: "suspended" as const };
     const suspended = await handler.update(context, id, outputs, closed);
-    expect(await listOwn(outputs)).toBe("InvalidAccessKeyId");
+    expect(await listOwn(outputs)).toBe("AccessDenied");
     expect((await handler.read(context, id, closed, suspended))?.inputs).toEqual(closed);
     const resumed = await handler.update(context, id, suspended, inputs);
     expect(resumed.accessKeyId).toBe(outputs.accessKeyId);
@@ -336,10 +336,10 @@ function crashAfter(command: string): typeof connectS3 {
 
 describe("many at once", () => {
   it("all get a key that works", async () => {
-    const tenants = Array.from({ length: 100 }, () => newTenant());
+    const tenants = Array.from({ length: 40 }, () => newTenant());
     const made = await Promise.all(tenants.map((inputs) => handler.create(newContext(inputs.tenant).context, inputs)));
     expect(await Promise.all(made.map(({ outputs }) => listOwn(outputs)))).toEqual(tenants.map(() => "done"));
-    expect(new Set(made.map(({ outputs }) => outputs.accessKeyId)).size).toBe(100);
+    expect(new Set(made.map(({ outputs }) => outputs.accessKeyId)).size).toBe(40);
   });
 });
 
