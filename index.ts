@@ -25,7 +25,15 @@ export const tenants = withUserFaults(() => {
   });
   const baselines = serverNames(platform).postgres.map(
     (server) =>
-      new Baseline(server, { server, extensions: sources.extensions(registry.tenants, server) }, { provider }),
+      new Baseline(
+        server,
+        {
+          server,
+          extensions: sources.extensions(registry.tenants, server),
+          provisionerPassword: pulumi.secret(platform.servers.postgres[server]?.provisioner.password ?? ""),
+        },
+        { provider },
+      ),
   );
   const live = registry.tenants.some(({ state }) => state !== "offboarding");
   const roster = new Roster(

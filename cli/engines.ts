@@ -2,7 +2,14 @@
 import { join } from "node:path";
 import type { Engine } from "./engine.ts";
 import { findPulumi } from "./find-pulumi.ts";
-import { developmentPassphrase, type Project, recordedEngine, recordEngine, stackConfig } from "./project.ts";
+import {
+  developmentPassphrase,
+  developmentStack,
+  type Project,
+  recordedEngine,
+  recordEngine,
+  stackConfig,
+} from "./project.ts";
 import { PulumiEngine } from "./pulumi-engine.ts";
 import { UserError } from "./user-error.ts";
 
@@ -34,9 +41,10 @@ export async function openEngine(project: Project, options: OpenEngineOptions): 
   if (name === "local") return openRecorded(project, "local", localEngine);
   const found = await findPulumi(project.dir, options.progress);
   if (found.kind === "found") return openRecorded(project, "pulumi", () => PulumiEngine.open(project, found));
-  if (name === "pulumi") {
+  // Another machine's state of a real stack cannot be seen from here: an empty one must not take its place.
+  if (name === "pulumi" || project.stack !== developmentStack) {
     throw new UserError(
-      `${found.reason}. ${recorded === undefined ? "--engine pulumi needs it" : `Stack ${project.stack} has its state there`}: ` +
+      `${found.reason}. Stack ${project.stack} needs the Pulumi CLI: ` +
         `install the Pulumi CLI (https://www.pulumi.com/docs/install/) or let this machine reach its download.`,
     );
   }

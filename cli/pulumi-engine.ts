@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual, promisify } from "node:util";
 import { z } from "zod";
 import * as automation from "@pulumi/pulumi/automation/index.js";
@@ -235,7 +236,15 @@ async function initDevelopmentStack(project: Project, env: Record<string, string
   mkdirSync(join(project.devDir, "state"), { recursive: true, mode: 0o700 });
   writeFileSync(join(folder, "Pulumi.yaml"), `name: ${project.name}\nruntime: nodejs\n`);
   const state = join(project.devDir, "state", ".pulumi", "stacks", project.name, `${project.stack}.json`);
-  if (!existsSync(state) || !existsSync(saltFile)) await runPulumi(["stack", "init", project.stack], folder, env);
+  if (!existsSync(state) || !existsSync(saltFile)) {
+    try {
+      await runPulumi(["stack", "init", project.stack], folder, env);
+    } catch (error) {
+      // Another first run was faster, and is about to write the salt.
+      if (!(error instanceof UserError) || !error.message.includes("already exists")) throw error;
+      for (let waited = 0; !existsSync(saltFile) && waited < 5000; waited += 100) await sleep(100);
+    }
+  }
   const salt = z.object({ encryptionsalt: z.string() }).safeParse(parse(readFileSync(saltFile, "utf8")));
   if (!salt.success) {
     throw new UserError(
@@ -277,7 +286,11 @@ async function selectStack(project: Project, workspace: automation.LocalWorkspac
 function failureText(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   const stderr = /stderr: ([\s\S]*?)(?:\n err\?:|$)/.exec(text)?.[1] ?? text;
-  return plainText(stderr).trim();
+  // The CLI's own words, without the command line that the Automation API puts before them.
+  return plainText(stderr)
+    .replace(/^Command failed with exit code \d+: .*\n?/, "")
+    .replace(/^error: /, "")
+    .trim();
 }
 
 /** Without the engine's colour tags. */

@@ -66,6 +66,8 @@ export interface BaselineInputs {
   readonly server: string;
   /** Extensions made in the schema `extensions`; refused where the server does not offer one. */
   readonly extensions: readonly string[];
+  /** Secret: the configured password of the provisioner, so that another one is a change that reaches the server. */
+  readonly provisionerPassword: string;
 }
 export interface BaselineOutputs extends BaselineInputs {
   readonly serverVersion: string;

@@ -258,9 +258,12 @@ function typeOfStore(type: string): string {
 function checkResponse(inputs: structProto.Struct | undefined, failures: readonly CheckFailure[]): proto.CheckResponse {
   return new proto.CheckResponse()
     .setInputs(inputs)
-    .setFailuresList(
-      failures.map(({ property, reason }) => new proto.CheckFailure().setProperty(property).setReason(reason)),
-    );
+    .setFailuresList(failures.map((failure) => new proto.CheckFailure().setReason(failureText(failure))));
+}
+
+/** The engine would print the whole value beside a property's name, a roster of a thousand tenants or a secret. */
+function failureText({ property, reason }: CheckFailure): string {
+  return reason.includes(property.split(/[.[]/)[0] ?? property) ? reason.trim() : `${property}: ${reason.trim()}`;
 }
 
 function diffResponse(changes: ReadonlyMap<string, PropertyChange>, replaces: readonly string[]): proto.DiffResponse {

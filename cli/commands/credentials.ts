@@ -77,7 +77,7 @@ function credentialText(id: string, tenant: Connections, { postgres, redis, stor
   if (redis !== undefined) {
     lines.push(
       "",
-      `# Redis: keys and channels begin with ${redis.keyPrefix}; then \`redis-cli --tls --user "$REDIS_USER" -h "$REDIS_HOST" -p "$REDIS_PORT"\``,
+      `# Redis: keys and channels begin with ${redis.keyPrefix}; then \`redis-cli --tls${redis.caFile === undefined ? "" : ' --cacert "$REDIS_CA_FILE"'} --user "$REDIS_USER" -h "$REDIS_HOST" -p "$REDIS_PORT"\``,
       variable("REDIS_HOST", redis.host),
       variable("REDIS_PORT", String(redis.port)),
       variable("REDIS_USER", redis.username),

@@ -1,7 +1,8 @@
 import { Command } from "commander";
-import { developmentStack, openProject, recordedEngine, recordEngine } from "../project.ts";
+import { openProject, recordedEngine, recordEngine } from "../project.ts";
 import { type EngineName, engineNames, openEngineUnrecorded } from "../engines.ts";
 import { UserError } from "../user-error.ts";
+import { stackOption } from "./operations.ts";
 
 interface Flags {
   readonly stack: string;
@@ -13,7 +14,7 @@ export function engineCommand(): Command {
   command
     .command("show")
     .description("print the engine that the stack's first run recorded")
-    .option("--stack <name>", "the stack", developmentStack)
+    .addOption(stackOption())
     .action((flags: Flags) => {
       console.log(recordedEngine(openProject(flags.stack)) ?? "none yet: the next run chooses");
     });
@@ -21,7 +22,7 @@ export function engineCommand(): Command {
     .command("move")
     .description("carry a stack's state over to the other engine, secrets included")
     .argument("<engine>", engineNames.join(" or "))
-    .option("--stack <name>", "the stack", developmentStack)
+    .addOption(stackOption())
     .action(async (target: string, flags: Flags) => {
       await moveEngine(target, flags.stack);
     });

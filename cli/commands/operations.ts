@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { operations, type Operation } from "../engine.ts";
+import { type Engine, operations, type Operation } from "../engine.ts";
 import { type EngineName, engineNames, openEngine } from "../engines.ts";
 import { operate } from "../operation.ts";
 import { developmentStack, openProject } from "../project.ts";
@@ -43,9 +43,13 @@ export function adoptCommand(): Command {
   });
 }
 
+export function stackOption(): Option {
+  return new Option("--stack <name>", "the stack").default(developmentStack).env("PULUMI_STACK");
+}
+
 export function engineOptions(command: Command): Command {
   return command
-    .addOption(new Option("--stack <name>", "the stack").default(developmentStack).env("PULUMI_STACK"))
+    .addOption(stackOption())
     .addOption(new Option("--engine <name>", "only at a stack's first run").choices(engineNames));
 }
 
@@ -63,10 +67,25 @@ async function runOperation(operation: Operation, flags: Flags, adopt: readonly 
     wanted: flags.engine,
     progress: (line) => process.stderr.write(`${line}\n`),
   });
+  if (operation === "destroy") await refuseLiveTenants(engine);
   console.log(`${operation} of stack ${project.stack} with ${engine.title}`);
   console.log(registry.summary);
   const ok = await operate(engine, operation, { adopt, ...(flags.replace ? { replace: flags.replace } : {}) });
   process.exitCode = ok ? 0 : 1;
+}
+
+/** The engine would name each protected resource, and advise to unprotect it in the state. */
+async function refuseLiveTenants(engine: Engine): Promise<void> {
+  const { tenants } = await engine.outputs();
+  const live = Object.entries((tenants ?? {}) as Record<string, { state?: string }>)
+    .filter(([, { state }]) => state !== "offboarding")
+    .map(([id]) => id);
+  if (live.length === 0) return;
+  throw new UserError(
+    `destroy: ${live.length} ${live.length === 1 ? "tenant is" : "tenants are"} not offboarded: ${live.slice(0, 10).join(", ")}` +
+      `${live.length > 10 ? ", …" : ""}. Nothing was changed. Set \`state: offboarding\` and a \`backupWaiver\` for each ` +
+      `in the registry, run \`npm run up\`, then destroy.`,
+  );
 }
 
 /** These switches of the engine print passwords. */

@@ -69,8 +69,15 @@ export function rosterHandler({ pools }: PostgresDependencies): Handler<RosterIn
       return { ...news, since };
     },
 
-    /** The catalogue outlives the stack: it tells which ids were given before. */
-    delete: () => Promise.resolve(),
+    /**
+     * The catalogue outlives the stack: it tells which ids were given before. A tenant with a schema got its tombstone
+     * with the schema's end; one without gets it here.
+     */
+    async delete(context, _id, outputs) {
+      const left = Object.entries(outputs.tenants).filter(([, { placement }]) => placement.postgres === undefined);
+      if (left.length === 0) return;
+      await writeRoster(pools, originOf(context.urn), { ...outputs, tenants: {} }, Object.fromEntries(left));
+    },
 
     close: () => pools.close(),
   };

@@ -139,7 +139,7 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
   return {
     type: "tenancy:postgres:Baseline",
     replaceOn: ["server"],
-    secrets: [],
+    secrets: ["provisionerPassword"],
 
     check(_context, _olds, news): Promise<readonly CheckFailure[]> {
       const failures: CheckFailure[] = [];
@@ -194,6 +194,7 @@ function outputsOf(inputs: BaselineInputs, live: BaselineFacts): BaselineOutputs
   return {
     server: inputs.server,
     extensions: inputs.extensions,
+    provisionerPassword: inputs.provisionerPassword,
     serverVersion: live.version,
     extensionVersions: Object.fromEntries(
       inputs.extensions.flatMap((name) => {

@@ -106,6 +106,28 @@ describe.each(engines)("failures with the engine %s", (engine) => {
     expect((await project.up()).code).toBe(0);
   });
 
+  it("gives the provisioner the password that the configuration has", async () => {
+    const changed = structuredClone(project.platform);
+    const { main } = changed.postgres;
+    // A provisioner of its own: the tests' servers are shared.
+    if (main !== undefined) main.provisioner = { user: `provisioner_${project.prefix}`, password: "planted-first-one" };
+    const other = new TestProject(engine);
+    try {
+      if (main !== undefined) main.database = `e2e_${other.prefix}`;
+      other.tenants = { acme: {} };
+      for (const password of ["planted-first-one", "planted-second-one"]) {
+        if (main !== undefined) main.provisioner.password = password;
+        other.writePlatform(changed, services().caFile);
+        other.tenants.acme = { postgres: { connectionLimit: password.length } };
+        const up = await other.up();
+        expect(up.code, up.text).toBe(0);
+        expect(up.text).not.toContain(password);
+      }
+    } finally {
+      other.remove();
+    }
+  });
+
   it("refuses a server whose certificate has expired", async () => {
     const expired = await expiredServer();
     const broken = structuredClone(project.platform);

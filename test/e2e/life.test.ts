@@ -192,7 +192,10 @@ describe.each(await availableEngines())("the life of a tenant with the engine %s
       ),
     ).toEqual([]);
     expect(
-      await adminQuery(project, "SELECT status, backup_waiver->>'name' AS name FROM platform.tenants WHERE id = 'gamma'"),
+      await adminQuery(
+        project,
+        "SELECT status, backup_waiver->>'name' AS name FROM platform.tenants WHERE id = 'gamma'",
+      ),
     ).toEqual([{ status: "removed", name: "Ada" }]);
 
     project.tenants.gamma = {};

@@ -11,6 +11,7 @@ import { schemaHandler } from "../../../provider/postgres/schema.ts";
 import { sha256 } from "../../../templates/load.ts";
 import { services } from "../../support/services.ts";
 import {
+  baselineInputs,
   asAdmin,
   baseline,
   connect,
@@ -245,7 +246,7 @@ describe("quoting", () => {
 describe("the Baseline", () => {
   test("is complete, and a second run changes nothing", async () => {
     const type = "tenancy:postgres:Baseline";
-    const inputs = { server: "main", extensions: ["vector"] };
+    const inputs = baselineInputs(["vector"]);
     const made = await baselineHandler(deps).create(context("main", { type }), inputs);
     expect(made.id).toBe("main");
     expect((await baselineHandler(deps).read(context("main", { type }), "main", inputs, made.outputs))?.inputs).toEqual(
@@ -260,7 +261,7 @@ describe("the Baseline", () => {
     await asAdmin(`CREATE DATABASE ${database}`);
     const platform = { ...services().platform, postgres: { main: { ...main, database, admin: undefined } } };
     const bare = postgresDependencies({ platform, templates, projectDir });
-    const making = baselineHandler(bare).create(context("main"), { server: "main", extensions: ["vector"] });
+    const making = baselineHandler(bare).create(context("main"), baselineInputs(["vector"]));
     await expect(making).rejects.toThrow(
       /PUBLIC has rights on the database[^]*lo_create[^]*REVOKE ALL ON SCHEMA public FROM PUBLIC;[^]*CREATE EXTENSION "vector" SCHEMA extensions;/,
     );
@@ -269,7 +270,7 @@ describe("the Baseline", () => {
   });
 
   test("an extension that the server does not offer is named", async () => {
-    const making = baselineHandler(deps).create(context("main"), { server: "main", extensions: ["no_such_thing"] });
+    const making = baselineHandler(deps).create(context("main"), baselineInputs(["no_such_thing"]));
     await expect(making).rejects.toThrow(/does not offer the extension no_such_thing/);
   });
 });

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import pg from "pg";
 import type { CallContext } from "../../../provider/handler.ts";
-import type { RosterEntry, SchemaInputs } from "../../../provider/inputs.ts";
+import type { BaselineInputs, RosterEntry, SchemaInputs } from "../../../provider/inputs.ts";
 import { baselineHandler } from "../../../provider/postgres/baseline.ts";
 import { type PostgresDependencies, postgresDependencies } from "../../../provider/postgres/dependencies.ts";
 import { schemaHandler } from "../../../provider/postgres/schema.ts";
@@ -78,10 +78,14 @@ export function rosterEntry(id: string, over: Partial<RosterEntry> = {}): Roster
 
 export const waiver = { reason: "a test", name: "the tests" };
 
+export function baselineInputs(extensions: readonly string[]): BaselineInputs {
+  return { server: "main", extensions, provisionerPassword: "unused-by-the-handler" };
+}
+
 /** Creates the Baseline once for a test file. */
 export async function baseline(deps: PostgresDependencies): Promise<void> {
   const type = "tenancy:postgres:Baseline";
-  await baselineHandler(deps).create(context("main", { type }), { server: "main", extensions: ["vector"] });
+  await baselineHandler(deps).create(context("main", { type }), baselineInputs(["vector"]));
 }
 
 export async function createTenant(deps: PostgresDependencies, inputs: SchemaInputs) {
