@@ -1,9 +1,9 @@
 /** One run at a time on a state file: a lock file beside it names the process that holds it. */
-import { randomBytes } from "node:crypto";
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { UserError } from "../../cli/user-error.ts";
 
 const holderSchema = z.object({
   pid: z.int().positive(),
@@ -18,46 +18,53 @@ type Holder = z.infer<typeof holderSchema>;
  * Waits for the lock at most `limit` milliseconds. The lock of a process that is gone is taken over.
  *
  * @returns a function that gives the lock back.
- * @throws Error that names the process that holds it.
+ * @throws UserError that names the process that holds it.
  */
 export async function acquireLock(stateFile: string, limit: number): Promise<() => Promise<void>> {
   const path = `${stateFile}.lock`;
+  const own = `${path}.${crypto.randomUUID()}`;
   const end = Date.now() + limit;
-  const mine: Holder = {
-    pid: process.pid,
-    host: hostname(),
-    processStart: await processStart(process.pid),
-    since: new Date().toISOString(),
-  };
-  for (;;) {
-    try {
-      await writeFile(path, JSON.stringify(mine), { flag: "wx", mode: 0o600 });
-      return () => rm(path, { force: true });
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  const [pid, host, since] = [process.pid, hostname(), new Date().toISOString()];
+  const mine: Holder = { pid, host, since, processStart: await processStart(pid) };
+  await writeFile(own, JSON.stringify(mine), { mode: 0o600 });
+  try {
+    // A link is there with its content or not at all.
+    while (!(await succeeds(link(own, path)))) {
+      const text = await readFile(path, "utf8").catch(() => undefined);
+      if (text === undefined) continue;
+      const holder = parse(text, path);
+      if (holder.host === host && (await isGone(holder))) {
+        await takeAway(path, text);
+      } else if (Date.now() < end) {
+        await sleep(100);
+      } else {
+        throw new UserError(
+          `another run holds the stack's state since ${holder.since}: process ${holder.pid} on ${holder.host}. ` +
+            `Wait until it ends, or end it. If it is certainly gone, remove ${path}.`,
+        );
+      }
     }
-    const text = await readFile(path, "utf8").catch(() => "");
-    const holder = parse(text);
-    if (holder?.host === mine.host && (await isGone(holder))) {
-      await takeAway(path, text);
-    } else if (Date.now() >= end) {
-      const who = holder === undefined ? "an unknown process" : `process ${holder.pid} on ${holder.host}`;
-      throw new Error(
-        `another run holds the stack's state since ${holder?.since ?? "an unknown time"}: ${who}. ` +
-          `Wait until it ends, or end it. If it is certainly gone, remove ${path}.`,
-      );
-    } else {
-      await sleep(100);
-    }
+  } finally {
+    await rm(own);
+  }
+  return () => rm(path, { force: true });
+}
+
+function parse(text: string, path: string): Holder {
+  try {
+    return holderSchema.parse(JSON.parse(text));
+  } catch {
+    throw new UserError(`${path} is not a lock of this engine: remove it when no run is under way`);
   }
 }
 
-function parse(text: string): Holder | undefined {
+async function succeeds(work: Promise<void>): Promise<boolean> {
   try {
-    return holderSchema.safeParse(JSON.parse(text)).data;
-  } catch {
-    // Empty for the moment between its creation and its content.
-    return undefined;
+    await work;
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && ["EEXIST", "ENOENT"].includes(String(error.code))) return false;
+    throw error;
   }
 }
 
@@ -72,16 +79,11 @@ async function isGone(holder: Holder): Promise<boolean> {
 
 /** Two runs may find the same dead lock: renaming lets only one of them take away what it read. */
 async function takeAway(path: string, text: string): Promise<void> {
-  const aside = `${path}.${randomBytes(6).toString("hex")}`;
-  try {
-    await rename(path, aside);
-  } catch {
-    return;
-  }
-  const moved = await readFile(aside, "utf8").catch(() => text);
+  const aside = `${path}.${crypto.randomUUID()}`;
+  if (!(await succeeds(rename(path, aside)))) return;
   // A live run's lock was moved: it goes back where it was.
-  if (moved !== text) await rename(aside, path);
-  else await rm(aside, { force: true });
+  if ((await readFile(aside, "utf8")) !== text) await rename(aside, path);
+  else await rm(aside);
 }
 
 async function processStart(pid: number): Promise<string> {

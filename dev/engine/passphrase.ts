@@ -4,6 +4,7 @@
  */
 import { createCipheriv, createDecipheriv, pbkdf2, randomBytes } from "node:crypto";
 import { promisify } from "node:util";
+import { UserError } from "../../cli/user-error.ts";
 
 const iterations = 1_000_000;
 const saltLength = 8;
@@ -11,10 +12,6 @@ const nonceLength = 12;
 const tagLength = 16;
 /** Encrypted beside the salt, so that a wrong passphrase is found out at once. */
 const proof = "pulumi";
-
-export class PassphraseError extends Error {
-  override readonly name = "PassphraseError";
-}
 
 export class Crypter {
   /** As the state stores it: `v1:<salt>:<proof>`. */
@@ -32,17 +29,16 @@ export class Crypter {
     return new Crypter(`v1:${salt.toString("base64")}:${encrypt(key, proof)}`, key);
   }
 
-  /** @throws PassphraseError when the salt was made with another passphrase. */
+  /** @throws UserError when the salt was made with another passphrase. */
   static async open(passphrase: string, salt: string): Promise<Crypter> {
-    const [version, text, ...rest] = salt.split(":");
-    if (version !== "v1" || text === undefined) throw new PassphraseError("the state's salt is not of the form v1:…");
+    const [, text = "", ...rest] = salt.split(":");
     const key = await derive(passphrase, Buffer.from(text, "base64"));
     try {
       if (decrypt(key, rest.join(":")) === proof) return new Crypter(salt, key);
     } catch {
-      // Told below.
+      // GCM does not open with another key: told below.
     }
-    throw new PassphraseError(
+    throw new UserError(
       "the passphrase is not the one that the stack's state was encrypted with. " +
         "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the right one.",
     );
@@ -75,8 +71,7 @@ function encrypt(key: Buffer, text: string): string {
 }
 
 function decrypt(key: Buffer, text: string): string {
-  const [version, nonce = "", sealed = ""] = text.split(":");
-  if (version !== "v1") throw new Error("not of the form v1:…");
+  const [, nonce = "", sealed = ""] = text.split(":");
   const bytes = Buffer.from(sealed, "base64");
   const decipher = createDecipheriv("aes-256-gcm", key, Buffer.from(nonce, "base64"));
   decipher.setAuthTag(bytes.subarray(-tagLength));

@@ -1,259 +1,225 @@
-/** A provider's own process, spoken to over the plugin protocol on the loopback interface. */
+/** The native provider's process, spoken to over the plugin protocol on the loopback interface. */
 import * as grpc from "@grpc/grpc-js";
 import services from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import messages from "@pulumi/pulumi/proto/provider_pb.js";
-import statuses from "@pulumi/pulumi/proto/status_pb.js";
+import type {
+  CheckResponse,
+  ConfigureResponse,
+  CreateResponse,
+  DiffResponse,
+  ReadResponse,
+  UpdateResponse,
+} from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import type { Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { randomBytes } from "node:crypto";
-import { PartialFailure } from "./provider.ts";
-import type { Checked, Difference, ObjectState, Provider } from "./provider.ts";
-import { startProcess } from "./processes.ts";
-import type { Child } from "./processes.ts";
+import { Child } from "./child.ts";
 import { parseUrn } from "./resource.ts";
+import type { Resource } from "./resource.ts";
 import { fromStruct, hasUnknowns, markSecrets, plain, toStruct } from "./values.ts";
 import type { Properties } from "./values.ts";
 
-type Reply<T> = (error: grpc.ServiceError | null, response: T) => void;
+export interface Checked {
+  readonly inputs: Properties;
+  readonly failures: readonly string[];
+}
+
+export interface Difference {
+  readonly differs: boolean;
+  /** Names of the inputs that differ. */
+  readonly changed: readonly string[];
+  /** Those of them that ask for a new object. */
+  readonly replaces: readonly string[];
+  readonly deleteBeforeReplace: boolean;
+}
+
+type Seen = Pick<Resource, "inputs" | "outputs">;
+
+/** The plugin's process, or what is built in. */
+export interface Provider {
+  check(urn: string, olds: Properties | undefined, news: Properties): Promise<Checked>;
+  diff(old: Resource, news: Properties): Promise<Difference>;
+  /** In a preview the id is empty, and outputs may be unknown or missing. */
+  create(urn: string, inputs: Properties, preview: boolean): Promise<{ id: string; outputs: Properties }>;
+  update(old: Resource, news: Properties, preview: boolean): Promise<Properties>;
+  /** undefined: the object is gone. */
+  read(old: Resource): Promise<Seen | undefined>;
+  delete(old: Resource): Promise<void>;
+}
+
+export interface PluginOptions {
+  readonly executable: string;
+  /** Of the engine. */
+  readonly address: string;
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** The provider's own resource: as the program has it now, or as the last run left it. */
+  readonly owner: () => Resource | undefined;
+}
 
 export const channelOptions = { "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 };
 
-/** Milliseconds in which a provider has to say its port. */
+/** Milliseconds in which the provider has to say its port. */
 const startLimit = 60_000;
 
-export interface PluginCommand {
-  readonly name: string;
-  readonly executable: string;
-  readonly engineAddress: string;
-  readonly cwd: string;
-  readonly env: NodeJS.ProcessEnv;
-}
+type Reply<T> = (error: grpc.ServiceError | null, response: T) => void;
+type Client = InstanceType<typeof services.ResourceProviderClient>;
 
-export interface Configuration {
-  readonly urn: string;
-  readonly id: string;
-  readonly inputs: Properties;
-}
-
+/** Started and configured at its first use. */
 export class Plugin implements Provider {
-  readonly #process: Child;
-  readonly #client: InstanceType<typeof services.ResourceProviderClient>;
-  /** Unknown inputs of the provider itself, as in a preview: then nothing can be asked. */
-  #configured = false;
-  #acceptSecrets = false;
-  #supportsPreview = false;
+  readonly #options: PluginOptions;
+  #child: Child | undefined;
+  #started: Promise<Client> | undefined;
+  #configured: Promise<Client> | undefined;
 
-  private constructor(process: Child, address: string) {
-    this.#process = process;
-    this.#client = new services.ResourceProviderClient(address, grpc.credentials.createInsecure(), channelOptions);
-  }
-
-  static async start({ name, executable, engineAddress, cwd, env }: PluginCommand): Promise<Plugin> {
-    const child = startProcess(executable, [engineAddress], { cwd, env });
-    try {
-      const port = await child.firstLine(startLimit);
-      if (!/^\d+$/.test(port)) throw new Error(`its first line is not a port number`);
-      return new Plugin(child, `127.0.0.1:${port}`);
-    } catch (error) {
-      await child.end();
-      throw new Error(`the provider ${name} (${executable}) did not start: ${String(error)}\n${child.lastErrors()}`, {
-        cause: error,
-      });
-    }
+  constructor(options: PluginOptions) {
+    this.#options = options;
   }
 
   async stop(): Promise<void> {
-    this.#client.close();
-    await this.#process.end();
+    const client = await this.#started?.catch(() => undefined);
+    client?.close();
+    await this.#child?.end();
   }
 
   /** Asks running calls to come to an end. */
   async cancel(): Promise<void> {
-    await call((reply: Reply<unknown>) => this.#client.cancel(new empty.Empty(), reply)).catch(() => undefined);
+    const client = await this.#started;
+    if (client !== undefined) await call((reply) => client.cancel(new empty.Empty(), reply));
   }
 
   async checkConfig(urn: string, olds: Properties | undefined, news: Properties): Promise<Checked> {
-    return this.#check("checkConfig", urn, olds, news, true);
-  }
-
-  /** Paths that ask for a new provider. */
-  async diffConfig(old: ObjectState, news: Properties): Promise<Difference> {
-    const request = this.#diffRequest(old, news, [], true);
-    return difference(await call((reply: Reply<DiffResponse>) => this.#client.diffConfig(request, reply)));
-  }
-
-  async configure({ urn, id, inputs }: Configuration): Promise<void> {
-    if (hasUnknowns(inputs)) return;
-    const { name, type } = parseUrn(urn);
-    const request = new messages.ConfigureRequest();
-    request.setUrn(urn).setName(name).setType(type).setId(id);
-    request.setArgs(toStruct(inputs)).setAcceptsecrets(true).setAcceptresources(false);
-    request.setSendsOldInputs(true).setSendsOldInputsToDelete(true);
-    const variables = request.getVariablesMap();
-    for (const [key, value] of Object.entries(plain(inputs))) {
-      const text = typeof value === "string" ? value : JSON.stringify(value);
-      if (key !== "version") variables.set(`${type.split(":").at(-1) ?? ""}:config:${key}`, text);
-    }
-    const answer = await call((reply: Reply<ConfigureResponse>) => this.#client.configure(request, reply));
-    this.#configured = true;
-    this.#acceptSecrets = answer.getAcceptsecrets();
-    this.#supportsPreview = answer.getSupportspreview();
+    // Of all calls only those for the provider itself carry secrets marked.
+    const request = named(new messages.CheckRequest(), urn).setNews(toStruct(news));
+    if (olds !== undefined) request.setOlds(toStruct(olds));
+    const client = await (this.#started ??= this.#start());
+    return checked(await call<CheckResponse>((reply) => client.checkConfig(request, reply)), news);
   }
 
   async check(urn: string, olds: Properties | undefined, news: Properties): Promise<Checked> {
-    if (!this.#configured) return { inputs: news, failures: [] };
-    return this.#check("check", urn, olds, news, this.#acceptSecrets);
+    const request = named(new messages.CheckRequest(), urn).setRandomseed(randomBytes(32)).setNews(send(news));
+    if (olds !== undefined) request.setOlds(send(olds));
+    return checked(await this.#ask<CheckResponse>((client, reply) => client.check(request, reply)), news);
   }
 
-  async diff(old: ObjectState, news: Properties, ignoreChanges: readonly string[]): Promise<Difference> {
-    if (!this.#configured) return { changes: "unknown", changed: [], replaces: [], deleteBeforeReplace: false };
-    const request = this.#diffRequest(old, news, ignoreChanges, this.#acceptSecrets);
-    return difference(await call((reply: Reply<DiffResponse>) => this.#client.diff(request, reply)));
+  async diff({ urn, id, inputs, outputs }: Resource, news: Properties): Promise<Difference> {
+    const request = named(new messages.DiffRequest(), urn).setId(id);
+    request.setOlds(send(outputs)).setOldInputs(send(inputs)).setNews(send(news));
+    const answer = await this.#ask<DiffResponse>((client, reply) => client.diff(request, reply));
+    return {
+      differs: answer.getChanges() !== messages.DiffResponse.DiffChanges.DIFF_NONE,
+      changed: answer.getDiffsList().toSorted(),
+      replaces: answer.getReplacesList(),
+      deleteBeforeReplace: answer.getDeletebeforereplace(),
+    };
   }
 
   async create(urn: string, inputs: Properties, preview: boolean): Promise<{ id: string; outputs: Properties }> {
-    if (preview && !(this.#configured && this.#supportsPreview)) return { id: "", outputs: inputs };
-    const request = new messages.CreateRequest();
-    request.setUrn(urn).setName(parseUrn(urn).name).setType(parseUrn(urn).type);
-    request.setProperties(this.#send(inputs)).setPreview(preview);
-    try {
-      const answer = await call((reply: Reply<CreateResponse>) => this.#client.create(request, reply));
-      const id = answer.getId();
-      if (id === "" && !preview) throw new Error("the provider made the resource without telling its id");
-      return { id, outputs: this.#receive(answer.getProperties(), inputs) };
-    } catch (error) {
-      throw this.#partial(error, inputs);
-    }
+    const request = named(new messages.CreateRequest(), urn).setProperties(send(inputs)).setPreview(preview);
+    const answer = await this.#ask<CreateResponse>((client, reply) => client.create(request, reply));
+    const id = preview ? "" : answer.getId();
+    if (id === "" && !preview) throw new Error("the provider made the resource without telling its id");
+    return { id, outputs: receive(answer.getProperties(), inputs) };
   }
 
-  async update(
-    old: ObjectState,
-    news: Properties,
-    ignoreChanges: readonly string[],
-    preview: boolean,
-  ): Promise<Properties> {
-    if (preview && !(this.#configured && this.#supportsPreview)) return news;
-    const request = new messages.UpdateRequest();
-    request.setUrn(old.urn).setName(parseUrn(old.urn).name).setType(parseUrn(old.urn).type).setId(old.id);
-    request.setOlds(this.#send(old.outputs)).setOldInputs(this.#send(old.inputs)).setNews(this.#send(news));
-    request.setIgnorechangesList([...ignoreChanges]).setPreview(preview);
-    try {
-      const answer = await call((reply: Reply<UpdateResponse>) => this.#client.update(request, reply));
-      return this.#receive(answer.getProperties(), news);
-    } catch (error) {
-      throw this.#partial(error, news);
-    }
+  async update({ urn, id, inputs, outputs }: Resource, news: Properties, preview: boolean): Promise<Properties> {
+    const request = named(new messages.UpdateRequest(), urn).setId(id).setPreview(preview);
+    request.setOlds(send(outputs)).setOldInputs(send(inputs)).setNews(send(news));
+    const answer = await this.#ask<UpdateResponse>((client, reply) => client.update(request, reply));
+    return receive(answer.getProperties(), news);
   }
 
-  async read(old: ObjectState): Promise<{ id: string; inputs: Properties; outputs: Properties } | undefined> {
-    const request = new messages.ReadRequest();
-    request.setUrn(old.urn).setName(parseUrn(old.urn).name).setType(parseUrn(old.urn).type).setId(old.id);
-    request.setProperties(this.#send(old.outputs)).setInputs(this.#send(old.inputs));
-    const answer = await call((reply: Reply<ReadResponse>) => this.#client.read(request, reply));
+  async read({ urn, id, inputs, outputs }: Resource): Promise<Seen | undefined> {
+    const request = named(new messages.ReadRequest(), urn).setId(id);
+    request.setProperties(send(outputs)).setInputs(send(inputs));
+    const answer = await this.#ask<ReadResponse>((client, reply) => client.read(request, reply));
     if (answer.getId() === "") return undefined;
-    const inputs = answer.hasInputs() ? this.#receive(answer.getInputs(), old.inputs) : old.inputs;
-    return { id: answer.getId(), inputs, outputs: this.#receive(answer.getProperties(), old.outputs) };
+    return { inputs: receive(answer.getInputs(), inputs), outputs: receive(answer.getProperties(), outputs) };
   }
 
-  async delete(old: ObjectState): Promise<void> {
-    const request = new messages.DeleteRequest();
-    request.setUrn(old.urn).setName(parseUrn(old.urn).name).setType(parseUrn(old.urn).type).setId(old.id);
-    request.setProperties(this.#send(old.outputs)).setOldInputs(this.#send(old.inputs));
-    await call((reply: Reply<unknown>) => this.#client.delete(request, reply));
+  async delete({ urn, id, inputs, outputs }: Resource): Promise<void> {
+    const request = named(new messages.DeleteRequest(), urn).setId(id);
+    request.setProperties(send(outputs)).setOldInputs(send(inputs));
+    await this.#ask((client, reply) => client.delete(request, reply));
   }
 
-  async #check(
-    method: "check" | "checkConfig",
-    urn: string,
-    olds: Properties | undefined,
-    news: Properties,
-    secrets: boolean,
-  ): Promise<Checked> {
-    const request = new messages.CheckRequest();
-    request.setUrn(urn).setName(parseUrn(urn).name).setType(parseUrn(urn).type).setRandomseed(randomBytes(32));
-    request.setNews(send(news, secrets));
-    if (olds !== undefined) request.setOlds(send(olds, secrets));
-    const answer = await call((reply: Reply<CheckResponse>) => this.#client[method](request, reply));
-    const failures = answer.getFailuresList().map((f) => ({ property: f.getProperty(), reason: f.getReason() }));
-    return { inputs: markSecrets(fromStruct(answer.getInputs()), news), failures };
+  async #ask<T>(method: (client: Client, reply: Reply<T>) => unknown): Promise<T> {
+    const client = await (this.#configured ??= this.#configure());
+    return call((reply) => method(client, reply));
   }
 
-  #diffRequest(old: ObjectState, news: Properties, ignoreChanges: readonly string[], secrets: boolean): DiffRequest {
-    const request = new messages.DiffRequest();
-    request.setUrn(old.urn).setName(parseUrn(old.urn).name).setType(parseUrn(old.urn).type).setId(old.id);
-    request.setOlds(send(old.outputs, secrets)).setOldInputs(send(old.inputs, secrets)).setNews(send(news, secrets));
-    return request.setIgnorechangesList([...ignoreChanges]);
+  async #start(): Promise<Client> {
+    const { executable, address, cwd, env } = this.#options;
+    const first = Promise.withResolvers<string>();
+    const child = new Child(executable, [address], { cwd, env }, first.resolve);
+    this.#child = child;
+    AbortSignal.timeout(startLimit).addEventListener("abort", () => {
+      first.reject(new Error(`it said nothing within ${startLimit / 1000} seconds`));
+    });
+    child.ended.then((code) => {
+      first.reject(new Error(`it ended with exit code ${code ?? "(signal)"}`));
+    }, first.reject);
+    try {
+      const port = (await first.promise).trim();
+      if (!/^\d+$/.test(port)) throw new Error("its first line is not a port number");
+      const credentials = grpc.credentials.createInsecure();
+      return new services.ResourceProviderClient(`127.0.0.1:${port}`, credentials, channelOptions);
+    } catch (cause) {
+      throw new Error(`the provider ${executable} did not start: ${String(cause)}\n${child.lastErrors()}`, { cause });
+    }
   }
 
-  #send(values: Properties): Struct {
-    return send(values, this.#acceptSecrets);
-  }
-
-  #receive(struct: Struct | undefined, like: Properties): Properties {
-    return this.#acceptSecrets ? fromStruct(struct) : markSecrets(fromStruct(struct), like);
-  }
-
-  #partial(error: unknown, like: Properties): unknown {
-    const failed = error instanceof CallError ? error.initFailed : undefined;
-    if (failed === undefined || failed.getId() === "") return error;
-    const inputs = failed.hasInputs() ? this.#receive(failed.getInputs(), like) : undefined;
-    const outputs = this.#receive(failed.getProperties(), like);
-    const reasons = failed.getReasonsList();
-    const message = [error instanceof Error ? error.message : "", ...reasons].filter((text) => text !== "").join("\n");
-    return new PartialFailure(message, failed.getId(), outputs, inputs, reasons);
+  async #configure(): Promise<Client> {
+    const client = await (this.#started ??= this.#start());
+    const owner = this.#options.owner();
+    if (owner === undefined) throw new Error("the provider's own resource is not in the state");
+    if (hasUnknowns(owner.inputs)) throw new Error("the local engine does not support unknown settings of a provider");
+    const request = named(new messages.ConfigureRequest(), owner.urn).setId(owner.id).setArgs(toStruct(owner.inputs));
+    request.setAcceptsecrets(true).setSendsOldInputs(true).setSendsOldInputsToDelete(true);
+    const answer = await call<ConfigureResponse>((reply) => client.configure(request, reply));
+    if (!answer.getSupportspreview()) throw new Error("the local engine does not support a provider without previews");
+    return client;
   }
 }
 
-type CheckResponse = InstanceType<typeof messages.CheckResponse>;
-type ConfigureResponse = InstanceType<typeof messages.ConfigureResponse>;
-type CreateResponse = InstanceType<typeof messages.CreateResponse>;
-type DiffRequest = InstanceType<typeof messages.DiffRequest>;
-type DiffResponse = InstanceType<typeof messages.DiffResponse>;
-type ReadResponse = InstanceType<typeof messages.ReadResponse>;
-type UpdateResponse = InstanceType<typeof messages.UpdateResponse>;
-type InitFailed = InstanceType<typeof messages.ErrorResourceInitFailed>;
-
-/** What the provider answered; the text is its own, without the protocol's wrapping. */
-class CallError extends Error {
-  override readonly name = "CallError";
-  readonly initFailed: InitFailed | undefined;
-
-  constructor(message: string, initFailed: InitFailed | undefined) {
-    super(message);
-    this.initFailed = initFailed;
-  }
+interface Named {
+  setUrn(urn: string): unknown;
+  setName(name: string): unknown;
+  setType(type: string): unknown;
 }
 
+function named<R extends Named>(request: R, urn: string): R {
+  const { name, type } = parseUrn(urn);
+  request.setUrn(urn);
+  request.setName(name);
+  request.setType(type);
+  return request;
+}
+
+/** The error's text is the provider's own, without the protocol's wrapping. */
 function call<T>(method: (reply: Reply<T>) => unknown): Promise<T> {
   return new Promise((resolve, reject) => {
     method((error, response) => {
+      const gone = error?.code === grpc.status.UNAVAILABLE;
       if (error === null) resolve(response);
-      else if (error.code === grpc.status.UNAVAILABLE)
-        reject(new CallError("the provider's process has ended", undefined));
-      else reject(new CallError(error.details, initFailed(error)));
+      else reject(new Error(gone ? "the provider's process has ended" : error.details));
     });
   });
 }
 
-function initFailed(error: grpc.ServiceError): InitFailed | undefined {
-  const [details] = error.metadata.get("grpc-status-details-bin");
-  if (!(details instanceof Uint8Array)) return undefined;
-  const found = statuses.Status.deserializeBinary(details)
-    .getDetailsList()
-    .find((detail) => detail.getTypeUrl().endsWith("pulumirpc.ErrorResourceInitFailed"));
-  return found === undefined ? undefined : messages.ErrorResourceInitFailed.deserializeBinary(found.getValue_asU8());
+/** The provider takes no marked secrets; what it gives back is marked like what it was given. */
+function send(values: Properties): Struct {
+  return toStruct(plain(values));
 }
 
-function send(values: Properties, secrets: boolean): Struct {
-  return toStruct(secrets ? values : plain(values));
+function receive(struct: Struct | undefined, like: Properties): Properties {
+  return markSecrets(fromStruct(struct), like);
 }
 
-function difference(answer: DiffResponse): Difference {
-  const { DIFF_NONE, DIFF_SOME } = messages.DiffResponse.DiffChanges;
-  const detailed = [...answer.getDetaileddiffMap().keys()] as string[];
-  const replaces = answer.getReplacesList();
-  const changed = [...new Set([...detailed, ...answer.getDiffsList(), ...replaces])].sort();
-  const known = { [DIFF_NONE]: "none", [DIFF_SOME]: "some" } as const;
-  const told = known[answer.getChanges() as keyof typeof known] as "none" | "some" | undefined;
-  return { changes: told ?? "unknown", changed, replaces, deleteBeforeReplace: answer.getDeletebeforereplace() };
+function checked(answer: CheckResponse, news: Properties): Checked {
+  const failures = answer.getFailuresList().map((failure) => {
+    const property = failure.getProperty();
+    return property === "" ? failure.getReason() : `${property}: ${failure.getReason()}`;
+  });
+  return { inputs: receive(answer.getInputs(), news), failures };
 }

@@ -2,13 +2,13 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { hashSync } from "bcryptjs";
 import { z } from "zod";
-import type { Provider } from "./provider.ts";
-import { changedKeys, hasUnknowns, plain, secret, unknown } from "./values.ts";
+import type { Provider } from "./plugin.ts";
+import { parseUrn } from "./resource.ts";
+import { changedKeys, secret, unknown } from "./values.ts";
 import type { Properties } from "./values.ts";
 
 interface RandomType {
-  readonly inputs: z.ZodType;
-  /** Names of the secret outputs. */
+  readonly inputs: z.ZodType<{ length: number }>;
   readonly secrets: readonly string[];
   make(length: number): { readonly id: string; readonly outputs: Properties };
 }
@@ -18,7 +18,7 @@ const lettersAndDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 
 const types: Readonly<Record<string, RandomType>> = {
   "random:index/randomBytes:RandomBytes": {
-    inputs: z.strictObject({ length }).partial(),
+    inputs: z.strictObject({ length }),
     secrets: ["base64", "hex"],
     make(count) {
       const bytes = randomBytes(count);
@@ -28,7 +28,7 @@ const types: Readonly<Record<string, RandomType>> = {
     },
   },
   "random:index/randomPassword:RandomPassword": {
-    inputs: z.strictObject({ length, special: z.literal(false) }).partial(),
+    inputs: z.strictObject({ length, special: z.literal(false) }),
     secrets: ["result", "bcryptHash"],
     make(count) {
       const characters = Array.from({ length: count }, () => lettersAndDigits[randomInt(lettersAndDigits.length)]);
@@ -47,35 +47,33 @@ const types: Readonly<Record<string, RandomType>> = {
 
 export const randomTypes = Object.keys(types);
 
+/** Made anew whenever an input changes. */
 export const randomProvider: Provider = {
   check(urn, _olds, news) {
-    const known = Object.fromEntries(Object.entries(plain(news)).filter(([, value]) => value !== unknown));
-    const { error } = typeOf(urn).inputs.safeParse(known);
-    const failures = (error?.issues ?? []).map(({ path, message }) => ({ property: path.join("."), reason: message }));
+    const { error } = typeOf(urn).inputs.safeParse(news);
+    const failures = (error?.issues ?? []).map(({ path, message }) => [...path, message].join(": "));
     return Promise.resolve({ inputs: news, failures });
   },
   diff(old, news) {
     const changed = changedKeys(old.inputs, news);
-    const changes = changed.length === 0 ? "none" : "some";
-    return Promise.resolve({ changes, changed, replaces: changed, deleteBeforeReplace: false });
+    return Promise.resolve({ differs: changed.length > 0, changed, replaces: changed, deleteBeforeReplace: false });
   },
   create(urn, inputs, preview) {
     const type = typeOf(urn);
-    if (preview || hasUnknowns(inputs)) {
+    if (preview) {
       const outputs = Object.fromEntries(type.secrets.map((name) => [name, secret(unknown)]));
       return Promise.resolve({ id: "", outputs: { ...inputs, ...outputs } });
     }
-    const { id, outputs } = type.make(Number(plain(inputs).length));
+    const { id, outputs } = type.make(type.inputs.parse(inputs).length);
     return Promise.resolve({ id, outputs: { ...inputs, ...outputs } });
   },
   update: () => Promise.reject(new Error("random values do not change; they are replaced")),
-  read: ({ id, inputs, outputs }) => Promise.resolve({ id, inputs, outputs }),
+  read: ({ inputs, outputs }) => Promise.resolve({ inputs, outputs }),
   delete: () => Promise.resolve(),
 };
 
 function typeOf(urn: string): RandomType {
-  const qualified = urn.split("::")[2] ?? "";
-  const type = types[qualified.slice(qualified.lastIndexOf("$") + 1)];
+  const type = types[parseUrn(urn).type];
   if (type === undefined) throw new Error(`${urn} is of a type that the local engine does not know`);
   return type;
 }

@@ -1,46 +1,35 @@
 /** A resource of the state, and the names that make up a URN. */
+import { z } from "zod";
+import { isObject } from "./values.ts";
 import type { Properties } from "./values.ts";
 
-export interface Resource {
-  readonly urn: string;
-  readonly custom: boolean;
-  readonly type: string;
-  /** Empty for components. */
-  readonly id: string;
-  readonly inputs: Properties;
-  readonly outputs: Properties;
-  readonly parent: string;
-  readonly protect: boolean;
-  readonly dependencies: readonly string[];
-  readonly propertyDependencies: Readonly<Record<string, readonly string[]>>;
+const properties = z.custom<Properties>(isObject).default({});
+/** As the state holds it. */
+export const resourceSchema = z.object({
+  urn: z.string(),
+  custom: z.boolean(),
+  type: z.string(),
+  /** Empty for components, and in a preview for what is not made yet. */
+  id: z.string().default(""),
+  inputs: properties,
+  outputs: properties,
+  parent: z.string().default(""),
+  protect: z.boolean().default(false),
+  dependencies: z.array(z.string()).default([]),
   /** `<urn of the provider>::<its id>`; empty for components and providers. */
-  readonly provider: string;
-  readonly additionalSecretOutputs: readonly string[];
-  readonly ignoreChanges: readonly string[];
-  readonly retainOnDelete: boolean;
-  readonly deletedWith: string;
-  /** What was left undone when it was made; the next update goes on. */
-  readonly initErrors: readonly string[];
+  provider: z.string().default(""),
+  additionalSecretOutputs: z.array(z.string()).default([]),
   /** Replaced, and its deletion still to come. */
-  readonly delete: boolean;
-  readonly created: string;
-  readonly modified: string;
-}
+  delete: z.boolean().default(false),
+});
+export type Resource = Readonly<z.infer<typeof resourceSchema>>;
 
 export const stackType = "pulumi:pulumi:Stack";
-const providerPrefix = "pulumi:providers:";
+export const tenancyProviderType = "pulumi:providers:tenancy";
+export const randomProviderType = "pulumi:providers:random";
 
 export function isProvider(type: string): boolean {
-  return type.startsWith(providerPrefix);
-}
-
-export function providerType(name: string): string {
-  return `${providerPrefix}${name}`;
-}
-
-/** As in `tenancy` of `tenancy:redis:AclUser` and of `pulumi:providers:tenancy`. */
-export function packageOf(type: string): string {
-  return isProvider(type) ? type.slice(providerPrefix.length) : (type.split(":")[0] ?? "");
+  return type === tenancyProviderType || type === randomProviderType;
 }
 
 /** Its parts: `urn:pulumi:<stack>::<project>::<parent's types>$<type>::<name>`. */
@@ -67,27 +56,6 @@ export function providerUrn(reference: string): string {
 }
 
 /** URNs of what must be there before this resource and may go only after it. */
-export function references(resource: Resource): Set<string> {
-  const urns = new Set([...resource.dependencies, ...Object.values(resource.propertyDependencies).flat()]);
-  if (resource.parent !== "") urns.add(resource.parent);
-  if (resource.provider !== "") urns.add(providerUrn(resource.provider));
-  if (resource.deletedWith !== "") urns.add(resource.deletedWith);
-  return urns;
-}
-
-/** The resource with each URN that it refers to put through `map`; what `map` gives up is left out. */
-export function mapReferences(resource: Resource, map: (urn: string) => string | undefined): Resource {
-  const one = (urn: string): string => (urn === "" ? "" : (map(urn) ?? ""));
-  const many = (urns: readonly string[]): string[] => urns.flatMap((urn) => map(urn) ?? []);
-  const { provider } = resource;
-  return {
-    ...resource,
-    parent: one(resource.parent),
-    dependencies: many(resource.dependencies),
-    propertyDependencies: Object.fromEntries(
-      Object.entries(resource.propertyDependencies).map(([key, urns]) => [key, many(urns)]),
-    ),
-    provider: provider === "" ? "" : `${one(providerUrn(provider))}${provider.slice(provider.lastIndexOf("::"))}`,
-    deletedWith: one(resource.deletedWith),
-  };
+export function references({ parent, dependencies, provider }: Resource): string[] {
+  return [parent, ...dependencies, providerUrn(provider)].filter((urn) => urn !== "");
 }

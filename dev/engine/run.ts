@@ -1,63 +1,54 @@
 /** What the parts of one operation share. */
 import pLimit from "p-limit";
-import type { RunOptions, RunResult, Step } from "../../cli/engine.ts";
-import type { Providers } from "./providers.ts";
+import type { Diagnostic, RunOptions, Step } from "../../cli/engine.ts";
+import type { Plugin, Provider } from "./plugin.ts";
+import { randomProvider, randomTypes } from "./random.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** Thrown where work is not begun any more because something else failed: said already, not to be said again. */
+/** Resources that are worked on at once. */
+export const parallel = 32;
+
+/** Work ends here because of an error that the run has noted already. */
 export class Stopped extends Error {
   override readonly name = "Stopped";
-}
-
-export interface RunParts {
-  readonly preview: boolean;
-  readonly parallel: number;
-  readonly snapshot: Snapshot;
-  readonly providers: Providers;
-  /** The state has changed and is to be saved soon. */
-  readonly touch: () => void;
-  readonly options: RunOptions;
 }
 
 export class Run {
   readonly preview: boolean;
   readonly snapshot: Snapshot;
-  readonly providers: Providers;
+  readonly plugin: Plugin;
+  /** The state has changed and is to be saved soon. */
   readonly touch: () => void;
   readonly options: RunOptions;
-  readonly #limit: ReturnType<typeof pLimit>;
+  readonly steps: Step[] = [];
+  readonly diagnostics: Diagnostic[] = [];
+  readonly #limit = pLimit(parallel);
   readonly #running = new Set<Promise<unknown>>();
-  readonly #steps: Step[] = [];
-  readonly #diagnostics: RunResult["diagnostics"][number][] = [];
-  readonly #stopped = Promise.withResolvers<undefined>();
+  readonly #failure = Promise.withResolvers<undefined>();
+  /** Resolves at the first failure. */
+  readonly failure = this.#failure.promise;
   #failed = false;
 
-  constructor({ preview, parallel, snapshot, providers, touch, options }: RunParts) {
+  constructor(preview: boolean, snapshot: Snapshot, plugin: Plugin, touch: () => void, options: RunOptions) {
     this.preview = preview;
     this.snapshot = snapshot;
-    this.providers = providers;
+    this.plugin = plugin;
     this.touch = touch;
     this.options = options;
-    this.#limit = pLimit(parallel);
   }
 
   hasFailed(): boolean {
     return this.#failed;
   }
 
-  /** Resolves at the first failure. */
-  get stopped(): Promise<undefined> {
-    return this.#stopped.promise;
-  }
-
   step(step: Step): void {
-    this.#steps.push(step);
+    this.steps.push(step);
     this.options.onStep?.(step);
   }
 
-  say(severity: "info" | "warning" | "error", message: string, urn?: string): void {
-    const diagnostic = urn === undefined || urn === "" ? { severity, message } : { severity, message, urn };
-    this.#diagnostics.push(diagnostic);
+  say(severity: Diagnostic["severity"], message: string, urn = ""): void {
+    const diagnostic = { severity, message, ...(urn === "" ? {} : { urn }) };
+    this.diagnostics.push(diagnostic);
     this.options.onDiagnostic?.(diagnostic);
   }
 
@@ -65,23 +56,27 @@ export class Run {
   fail(message: string, urn?: string): void {
     this.#failed = true;
     this.say("error", message, urn);
-    this.#stopped.resolve(undefined);
+    this.#failure.resolve(undefined);
   }
 
   /** @throws Stopped after a failure. */
   guard(): void {
-    if (this.#failed) throw new Stopped("the run has failed");
+    if (this.#failed) throw new Stopped();
   }
 
-  /** Does a job of one resource as soon as fewer than `parallel` are under way. Its error fails the run. */
-  async work<T>(urn: string, job: () => Promise<T>): Promise<T> {
+  /**
+   * Does a job as soon as fewer than `parallel` are under way.
+   *
+   * @throws Stopped when the job failed, which fails the run, or was not begun.
+   */
+  async work<T>(job: () => Promise<T>, urn?: string): Promise<T> {
     const running = this.#limit(async () => {
       this.guard();
       try {
         return await job();
       } catch (error) {
         if (!(error instanceof Stopped)) this.fail(error instanceof Error ? error.message : String(error), urn);
-        throw error;
+        throw new Stopped();
       }
     });
     this.#running.add(running);
@@ -96,8 +91,8 @@ export class Run {
   async idle(): Promise<void> {
     await Promise.allSettled(this.#running);
   }
+}
 
-  result(): RunResult {
-    return { ok: !this.#failed, steps: this.#steps, diagnostics: this.#diagnostics };
-  }
+export function providerOf(run: Run, type: string): Provider {
+  return randomTypes.includes(type) ? randomProvider : run.plugin;
 }

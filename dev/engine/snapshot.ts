@@ -1,79 +1,73 @@
-/** The resources of a run: what is finished, what is still as it was, and what waits for its deletion. */
-import { mapReferences, references } from "./resource.ts";
+/** The resources of a run: what is finished, and what is still as the last run left it. */
+import { providerUrn, references } from "./resource.ts";
 import type { Resource } from "./resource.ts";
 
 export class Snapshot {
+  readonly #last: ReadonlyMap<string, Resource>;
   /** In the order in which they finished, so that everything stands after what it refers to. */
   readonly #finished = new Map<string, Resource>();
-  readonly #olds = new Map<string, Resource>();
-  /** Replaced resources whose deletion comes last. */
-  readonly #replaced = new Set<Resource>();
+  /** What no registration has asked for yet, and what was replaced. */
+  #left: Set<Resource>;
   /** Old URN to new one, of resources that go by another name now. */
   readonly #renamed = new Map<string, string>();
-  #removedSome = false;
 
   constructor(resources: readonly Resource[]) {
-    for (const resource of resources) {
-      if (resource.delete) this.#replaced.add(resource);
-      else this.#olds.set(resource.urn, resource);
-    }
+    this.#last = new Map(resources.filter((resource) => !resource.delete).map((resource) => [resource.urn, resource]));
+    this.#left = new Set(resources);
   }
 
-  old(urn: string): Resource | undefined {
-    return this.#olds.get(urn);
+  /** The resource as the last run left it. */
+  last(urn: string): Resource | undefined {
+    return this.#last.get(urn);
   }
 
-  /** The resource as it is now. */
-  get(urn: string): Resource | undefined {
-    return this.#finished.get(urn) ?? this.#olds.get(urn);
-  }
-
-  /** The resource as it is now, also by the URN that it had before. */
-  now(urn: string): Resource | undefined {
-    return this.get(this.#renamed.get(urn) ?? urn);
+  finished(urn: string): Resource | undefined {
+    return this.#finished.get(urn);
   }
 
   finish(resource: Resource, old: Resource | undefined): void {
     this.#finished.set(resource.urn, resource);
     if (old === undefined) return;
-    this.#olds.delete(old.urn);
+    this.#left.delete(old);
     if (old.urn !== resource.urn) this.#renamed.set(old.urn, resource.urn);
-  }
-
-  /** The same resource with other properties, in its place. */
-  replaceInPlace(resource: Resource): void {
-    (this.#finished.has(resource.urn) ? this.#finished : this.#olds).set(resource.urn, resource);
   }
 
   /** Keeps a replaced resource until it is deleted. */
   condemn(old: Resource): void {
-    this.#replaced.add({ ...old, delete: true });
+    this.#left.delete(old);
+    this.#left.add({ ...old, delete: true });
   }
 
   remove(resource: Resource): void {
-    this.#removedSome = true;
-    if (resource.delete) this.#replaced.delete(resource);
-    else this.#olds.delete(resource.urn);
+    this.#left.delete(resource);
   }
 
-  /** What no registration asked for, and what was replaced. */
-  leftovers(): Resource[] {
-    return [...this.#olds.values(), ...this.#replaced];
+  leftovers(): readonly Resource[] {
+    return [...this.#left];
   }
 
-  /** In dependency order, without a reference to what is gone. */
+  /** Puts these in place of all leftovers. */
+  refresh(resources: readonly Resource[]): void {
+    this.#left = new Set(resources);
+  }
+
+  /** In dependency order, without a reference to what is gone: the CLI refuses a state that has one. */
   list(): Resource[] {
-    const all = [...this.#finished.values(), ...this.leftovers()];
-    if (this.#renamed.size === 0 && !this.#removedSome) return all;
-    const urns = new Set(all.map((resource) => resource.urn));
-    const now = (urn: string): string | undefined => {
-      if (urns.has(urn)) return urn;
-      const renamed = this.#renamed.get(urn);
-      return renamed !== undefined && urns.has(renamed) ? renamed : undefined;
+    const all = [...this.#finished.values(), ...this.#left];
+    const urns = new Set(all.map(({ urn }) => urn));
+    const now = (urn: string): string[] => {
+      const current = this.#renamed.get(urn) ?? urn;
+      return urns.has(current) ? [current] : [];
     };
     return all.map((resource) => {
-      const stale = [...references(resource)].some((urn) => !urns.has(urn));
-      return stale ? mapReferences(resource, now) : resource;
+      if (references(resource).every((urn) => urns.has(urn))) return resource;
+      const owner = providerUrn(resource.provider);
+      return {
+        ...resource,
+        parent: now(resource.parent)[0] ?? "",
+        dependencies: resource.dependencies.flatMap(now),
+        provider: `${now(owner)[0] ?? owner}${resource.provider.slice(owner.length)}`,
+      };
     });
   }
 }

@@ -1,9 +1,12 @@
+import messages from "@pulumi/pulumi/proto/resource_pb.js";
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { UserError } from "../../../cli/user-error.ts";
+import { readRegistration } from "../../../dev/engine/registration.ts";
 import { assertOk, errorsOf, newStack, stepsOf } from "./stack.ts";
 import type { Stack } from "./stack.ts";
 import type { Spec, ThingSpec } from "./fixture/program.ts";
@@ -16,96 +19,73 @@ const secretive: Spec = {
   ],
   random: { r: 16 },
 };
+const nothing: Spec = { things: [] };
 
-function resourcesOf(stack: Stack): { urn: string; id?: string; initErrors?: string[] }[] {
+function resourcesOf(stack: Stack): { urn: string; id?: string }[] {
   const state = JSON.parse(readFileSync(stack.stateFile, "utf8")) as { deployment: { resources: { urn: string }[] } };
   return state.deployment.resources;
 }
 
-describe("secrets", () => {
-  test("stand in the state encrypted only, reach the provider in plain, and come out as outputs", async () => {
-    const stack = newStack();
-    assertOk(await stack.run("up", secretive));
-    expect(JSON.parse(readFileSync(stack.objectFile("a"), "utf8"))).toEqual({ text: hush });
-    const { secrets } = (await stack.engine(secretive).outputs()) as { secrets: { r: string } };
-    expect(secrets.r).toMatch(/^[0-9a-f]{32}$/);
-    const text = readFileSync(stack.stateFile, "utf8");
-    for (const plain of [hush, "provider's key", secrets.r]) {
-      expect(text).not.toContain(plain);
-    }
-    expect(statSync(stack.stateFile).mode & 0o777).toBe(0o600);
-  });
+function namesOf(stack: Stack): string[] {
+  return resourcesOf(stack).flatMap(({ urn }) => urn.split("::").at(-1) ?? []);
+}
 
-  test("another passphrase is told in one message, and nothing is changed", async () => {
-    const stack = newStack();
-    assertOk(await stack.run("up", secretive));
-    const text = readFileSync(stack.stateFile, "utf8");
-    const engine = stack.engine(secretive, { passphrase: "wrong" });
-    await expect(engine.run("up")).rejects.toThrow("the passphrase is not the one");
-    await expect(engine.outputs()).rejects.toThrow("the passphrase is not the one");
-    expect(readFileSync(stack.stateFile, "utf8")).toBe(text);
-  });
+async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}
 
-  test("an exported state can be imported elsewhere, secrets included, and changes nothing there", async () => {
-    const [stack, other] = [newStack(), newStack()];
-    assertOk(await stack.run("up", secretive));
-    const state = await stack.engine(secretive).exportState();
-    expect(JSON.stringify(state)).not.toContain(hush);
-    await other.engine(secretive).importState(state);
-    expect(stepsOf(assertOk(await other.run("up", secretive)))).toEqual([]);
-    expect(await other.engine(secretive).outputs()).toEqual(await stack.engine(secretive).outputs());
-  });
+test("secrets stand in the state encrypted only, reach the provider in plain, and go with an export", async () => {
+  const [stack, other] = [newStack(), newStack()];
+  assertOk(await stack.run("up", secretive));
+  expect(JSON.parse(readFileSync(stack.objectFile("a"), "utf8"))).toEqual({ text: hush });
+  const { secrets } = (await stack.engine(secretive).outputs()) as { secrets: { r: string } };
+  expect(secrets.r).toMatch(/^[0-9a-f]{32}$/);
+  const text = readFileSync(stack.stateFile, "utf8");
+  for (const plain of [hush, "provider's key", secrets.r]) {
+    expect(text).not.toContain(plain);
+  }
+  expect(statSync(stack.stateFile).mode & 0o777).toBe(0o600);
+
+  const stranger = stack.engine(secretive, { passphrase: "wrong" });
+  for (const work of [() => stranger.run("up"), () => stranger.outputs(), () => stranger.exportState()]) {
+    const error = await rejection(work());
+    expect(error).toBeInstanceOf(UserError);
+    expect(String(error)).toMatch(/^UserError: the passphrase is not the one [^\n]*$/);
+  }
+  expect(readFileSync(stack.stateFile, "utf8")).toBe(text);
+
+  const state = await stack.engine(secretive).exportState();
+  expect(JSON.stringify(state)).not.toContain(hush);
+  await other.engine(secretive).importState(state);
+  expect(stepsOf(assertOk(await other.run("up", secretive)))).toEqual([]);
+  expect(await other.engine(secretive).outputs()).toEqual(await stack.engine(secretive).outputs());
 });
 
 describe("failures", () => {
-  test("an error of one resource keeps what is finished, and the next up makes the rest", async () => {
+  test("one error stops new work, lets running calls finish, keeps what is finished; the next up makes the rest", async () => {
     const stack = newStack();
     const things = (fail: boolean): ThingSpec[] => [
+      { name: "slow", inputs: { delay: 800 } },
       { name: "a" },
-      { name: "b", from: "a", inputs: { fail } },
+      { name: "b", from: "a", inputs: { fail, undeletable: true } },
       { name: "c", from: "b" },
     ];
     const result = await stack.run("up", { things: things(true) });
     expect(result.ok).toBe(false);
     expect(errorsOf(result)).toEqual(["no room for b"]);
-    expect(stack.changes()).toEqual(["create a", "create b"]);
+    expect(stack.changes().sort()).toEqual(["create a", "create b", "create slow"]);
+    expect(namesOf(stack).sort()).toEqual(["a", "fixture-dev", "main", "slow"]);
     expect(stepsOf(assertOk(await stack.run("up", { things: things(false) })))).toEqual(["create b", "create c"]);
-  });
 
-  test("lets running calls finish and saves them", async () => {
-    const stack = newStack();
-    const things = [
-      { name: "slow", inputs: { delay: 1500 } },
-      { name: "bad", inputs: { fail: true, delay: 200 } },
-    ];
-    expect((await stack.run("up", { things })).ok).toBe(false);
-    expect(resourcesOf(stack).map(({ urn }) => urn.split("::").at(-1))).toContain("slow");
-  });
-
-  test("a half-made object is in the state, and the next up goes on with it", async () => {
-    const stack = newStack();
-    const result = await stack.run("up", { things: [{ name: "a", inputs: { partial: true } }] });
-    expect(errorsOf(result)).toEqual(["half made\nthe second half is missing"]);
-    const [left] = resourcesOf(stack).filter(({ urn }) => urn.endsWith("::a"));
-    expect(left?.initErrors).toEqual(["the second half is missing"]);
-    expect(stack.objects()).toEqual(["a"]);
-    expect(stepsOf(assertOk(await stack.run("up", { things: [{ name: "a" }] })))).toEqual(["update a[partial]"]);
-    expect(resourcesOf(stack).every(({ initErrors }) => initErrors === undefined)).toBe(true);
-  });
-
-  test("a deletion that fails keeps the resource and what it depends on", async () => {
-    const stack = newStack();
-    assertOk(
-      await stack.run("up", { things: [{ name: "a" }, { name: "b", from: "a", inputs: { undeletable: true } }] }),
-    );
-    const result = await stack.run("up", { things: [] });
-    expect(errorsOf(result)).toEqual(["b is stuck"]);
-    expect(stack.objects()).toEqual(["a", "b"]);
-    expect(
-      resourcesOf(stack)
-        .map(({ urn }) => urn.split("::").at(-1))
-        .sort(),
-    ).toEqual(["a", "b", "fixture-dev", "main"]);
+    // A deletion that fails keeps the resource and what it depends on.
+    const failed = await stack.run("up", nothing);
+    expect(errorsOf(failed)).toEqual(["b is stuck"]);
+    expect(stack.objects()).toContain("a");
+    expect(namesOf(stack)).toEqual(expect.arrayContaining(["a", "b", "fixture-dev", "main"]));
+    expect(namesOf(stack)).not.toContain("c");
   });
 
   test("a cancelled run finishes what is under way, begins nothing new, and saves", async () => {
@@ -129,28 +109,25 @@ describe("failures", () => {
 });
 
 describe("one run at a time", () => {
-  test("the lock of a dead process is taken over", async () => {
+  test("takes over the lock of a dead process, and waits for a live one or fails with its name", async () => {
     const stack = newStack();
+    const spec: Spec = { things: [{ name: "a", inputs: { delay: 1500 } }] };
+    const lock = `${stack.stateFile}.lock`;
     const child = spawn(process.execPath, ["-e", ""]);
     await new Promise((resolve) => child.on("exit", resolve));
     const dead = { pid: child.pid, host: hostname(), processStart: "1", since: "2026-01-01T00:00:00.000Z" };
-    writeFileSync(`${stack.stateFile}.lock`, JSON.stringify(dead));
-    assertOk(await stack.run("up", { things: [] }));
-    expect(existsSync(`${stack.stateFile}.lock`)).toBe(false);
-  });
-
-  test("a live run makes the other wait, then fail with its name", async () => {
-    const stack = newStack();
-    const spec: Spec = { things: [{ name: "a", inputs: { delay: 2500 } }] };
+    writeFileSync(lock, JSON.stringify(dead));
     const first = stack.run("up", spec);
-    await until(() => existsSync(`${stack.stateFile}.lock`));
-    await expect(stack.engine(spec, { lockLimit: 300 }).run("up")).rejects.toThrow(
-      `process ${process.pid} on ${hostname()}`,
-    );
+    await until(() => !readFileSync(lock, "utf8").includes(`"pid":${child.pid},`));
+    const error = await rejection(stack.engine(spec, { lockLimit: 300 }).run("up"));
+    expect(error).toBeInstanceOf(UserError);
+    expect(String(error)).toMatch(/^UserError: another run holds the stack's state [^\n]*$/);
+    expect(String(error)).toContain(`process ${process.pid} on ${hostname()}`);
     const second = stack.engine(spec).run("up");
     assertOk(await first);
     expect(stepsOf(assertOk(await second))).toEqual([]);
     expect(stack.objects()).toEqual(["a"]);
+    expect(existsSync(lock)).toBe(false);
   });
 
   test("after SIGKILL of the engine the next up completes without a hand", async () => {
@@ -159,11 +136,11 @@ describe("one run at a time", () => {
     const script = join(import.meta.dirname, "crash-run.ts");
     const child = spawn(process.execPath, [script, stack.folder, JSON.stringify({ things })], { stdio: "ignore" });
     const ended = new Promise((resolve) => child.on("exit", resolve));
-    await until(() => stack.objects().length >= 4 && existsSync(stack.stateFile));
+    const savedThings = (): number => resourcesOf(stack).filter(({ id }) => id?.startsWith("t")).length;
+    await until(() => existsSync(stack.stateFile) && savedThings() > 0);
     child.kill("SIGKILL");
     await ended;
-    const saved = resourcesOf(stack).filter(({ id }) => id?.startsWith("t")).length;
-    expect(saved).toBeGreaterThan(0);
+    const saved = savedThings();
     expect(saved).toBeLessThan(12);
     const result = assertOk(await stack.run("up", { things }));
     expect(stepsOf(result)).toHaveLength(12 - saved);
@@ -174,15 +151,70 @@ describe("one run at a time", () => {
 describe("what it does not do is refused by name", () => {
   test.each<[string, ThingSpec, string]>([
     ["a type of another package", { name: "a", type: "aws:s3:Bucket" }, "does not know the type aws:s3:Bucket"],
-    ["import", { name: "a", options: { import: "x" } }, "does not support import"],
-    ["customTimeouts", { name: "a", options: { customTimeouts: { create: "5m" } } }, "does not support customTimeouts"],
-    ["replaceOnChanges", { name: "a", options: { replaceOnChanges: ["x"] } }, "does not support replaceOnChanges"],
+    [
+      "options of a resource",
+      { name: "a", options: { ignoreChanges: ["x"], retainOnDelete: true } },
+      "does not support ignoreChanges, retainOnDelete; use the Pulumi CLI",
+    ],
   ])("%s", async (_, thing, message) => {
     const stack = newStack();
     const result = await stack.run("up", { things: [thing] });
     expect(result.ok).toBe(false);
     expect(errorsOf(result).join("\n")).toContain(message);
     expect(stack.objects()).toEqual([]);
+  });
+
+  type Request = InstanceType<typeof messages.RegisterResourceRequest>;
+  const request = (): Request =>
+    new messages.RegisterResourceRequest().setCustom(true).setName("a").setType("tenancy:test:Thing").setProvider("p");
+
+  test.each<[string, (request: Request) => unknown]>([
+    ["import", (r) => r.setImportid("x")],
+    ["ignoreChanges", (r) => r.setIgnorechangesList(["x"])],
+    ["retainOnDelete", (r) => r.setRetainondelete(true)],
+    ["deletedWith", (r) => r.setDeletedwith("urn")],
+    ["deleteBeforeReplace", (r) => r.setDeletebeforereplacedefined(true)],
+    ["replaceOnChanges", (r) => r.setReplaceonchangesList(["x"])],
+    [
+      "customTimeouts",
+      (r) => r.setCustomtimeouts(new messages.RegisterResourceRequest.CustomTimeouts().setCreate("5m")),
+    ],
+    ["a default provider for tenancy (give the option `provider`)", (r) => r.setProvider("")],
+    ["a provider of its own for random", (r) => r.setType("random:index/randomBytes:RandomBytes")],
+    ["a remote component", (r) => r.setRemote(true)],
+    ["a parameterized package", (r) => r.setPackageref("x")],
+    ["pluginDownloadURL", (r) => r.setPlugindownloadurl("x")],
+  ])("the option %s", (what, set) => {
+    const asked = request();
+    set(asked);
+    expect(() => readRegistration(asked)).toThrow(`the local engine does not support ${what}; use the Pulumi CLI`);
+    expect(() => readRegistration(request())).not.toThrow();
+  });
+
+  test.each<[string, object, object]>([
+    ["taint", { taint: true }, {}],
+    ["external", { external: true }, {}],
+    ["initErrors", { initErrors: ["half made"] }, {}],
+    ["ignoreChanges", { ignoreChanges: ["x"] }, {}],
+    ["retainOnDelete", { retainOnDelete: true }, {}],
+    ["pendingReplacement", { pendingReplacement: true }, {}],
+    ["somethingNew", { somethingNew: "x" }, {}],
+    ["pending_operations", {}, { pending_operations: [{ type: "creating" }] }],
+  ])("%s in an imported state", async (field, resource, deployment) => {
+    const stack = newStack();
+    const urn = "urn:pulumi:dev::fixture::pulumi:pulumi:Stack::fixture-dev";
+    const own = {
+      urn,
+      custom: false,
+      type: "pulumi:pulumi:Stack",
+      customTimeouts: {},
+      created: "2026-01-01T00:00:00Z",
+    };
+    const state = { version: 3, deployment: { resources: [{ ...own, ...resource }], ...deployment } };
+    const error = await rejection(stack.engine(nothing).importState(state));
+    expect(error).toBeInstanceOf(UserError);
+    expect(String(error)).toContain(`the local engine does not support ${field} in a state`);
+    expect(existsSync(stack.stateFile)).toBe(false);
   });
 });
 
