@@ -67,8 +67,8 @@ export function parsePlatform(value: unknown, place: string, folder: string): Pl
     Object.entries(parsed.data).map(([store, named]) => [
       store,
       Object.fromEntries(
-        Object.entries(named).map(([name, server]) => {
-          if (!("caFile" in server) || server.caFile === undefined) return [name, server];
+        Object.entries(named as Record<string, { caFile?: string }>).map(([name, server]) => {
+          if (server.caFile === undefined) return [name, server];
           const { caFile: relative, ...rest } = server;
           const path = resolve(folder, relative);
           caFiles[`${store}/${name}`] = path;

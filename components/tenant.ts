@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { SqlFile, StoreName } from "../provider/inputs.ts";
-import type { FileSystemServer, PostgresServer, RedisServer, S3Server } from "../provider/config.ts";
+import type { Platform } from "../provider/config.ts";
 import type { TenantRecord } from "../tenants/load.ts";
 import { postgresNames, redisNames, storageNames } from "./naming.ts";
 import { PlatformError, type PlatformConfig } from "./platform.ts";
@@ -97,7 +97,7 @@ export class Tenant {
     let connections: TenantConnections = { tier: record.tier, state: record.state };
 
     if (record.postgres !== undefined) {
-      const { name, server } = placed<PostgresServer>(record, "postgres", platform);
+      const { name, server } = placed(record, "postgres", platform);
       this.schema = new TenantSchema(
         record.id,
         {
@@ -137,7 +137,7 @@ export class Tenant {
     }
 
     if (record.redis !== undefined) {
-      const { name, server } = placed<RedisServer>(record, "redis", platform);
+      const { name, server } = placed(record, "redis", platform);
       this.redisAcl = new TenantRedisAcl(
         record.id,
         { ...shared, server: name, passwordSource, rotation: record.redis.rotation },
@@ -158,7 +158,7 @@ export class Tenant {
     }
 
     if (record.storage !== undefined) {
-      const { name, server } = placed<S3Server | FileSystemServer>(record, "storage", platform);
+      const { name, server } = placed(record, "storage", platform);
       this.bucketPrefix = new TenantBucketPrefix(
         record.id,
         { ...shared, server: name, folders: record.storage.folders, rotation: record.storage.rotation },
@@ -185,15 +185,20 @@ export class Tenant {
   }
 }
 
-function placed<S>(record: TenantRecord, store: StoreName, platform: PlatformConfig): { name: string; server: S } {
+function placed<S extends StoreName>(
+  record: TenantRecord,
+  store: S,
+  platform: PlatformConfig,
+): { name: string; server: Platform[S][string] } {
   const name = record.placement[store];
-  const server = name === undefined ? undefined : platform.servers[store][name];
+  const servers: Platform[S] = platform.servers[store];
+  const server = name === undefined ? undefined : (servers as Record<string, Platform[S][string] | undefined>)[name];
   if (name === undefined || server === undefined) {
     throw new PlatformError(
       `tenant ${record.id}: ${store} shall lie on the server ${JSON.stringify(name)}, ` +
-        `but the platform has ${Object.keys(platform.servers[store]).join(", ") || "none"}. ` +
+        `but the platform has ${Object.keys(servers).join(", ") || "none"}. ` +
         `Correct the tenant's placement or the stack's configuration.`,
     );
   }
-  return { name, server: server as S };
+  return { name, server };
 }

@@ -35,7 +35,7 @@ const secretSignature = { key: "4dabf18193072939515e22adb298388d", value: "1b470
 
 const { DiffChanges } = proto.DiffResponse;
 const { Kind } = proto.PropertyDiff;
-const kinds: Record<PropertyChange, { plain: number; replace: number }> = {
+const kinds: Record<PropertyChange, Record<"plain" | "replace", proto.PropertyDiff.Kind>> = {
   add: { plain: Kind.ADD, replace: Kind.ADD_REPLACE },
   delete: { plain: Kind.DELETE, replace: Kind.DELETE_REPLACE },
   update: { plain: Kind.UPDATE, replace: Kind.UPDATE_REPLACE },
@@ -80,7 +80,7 @@ export class ProviderServer {
     const limit = new Promise((resolve) => (timer = setTimeout(resolve, limitMs)));
     await Promise.race([Promise.allSettled(this.#running), limit]);
     clearTimeout(timer);
-    await Promise.allSettled([...this.#handlers.values()].map((handler) => handler.close?.()));
+    await Promise.allSettled([...this.#handlers.values()].map(async (handler) => handler.close?.()));
     this.#engine?.close();
   }
 
@@ -275,7 +275,7 @@ function diffResponse(changes: ReadonlyMap<string, PropertyChange>, replaces: re
   const detailed = response.getDetaileddiffMap();
   for (const [name, change] of changes) {
     const kind = kinds[change][replaces.includes(name) ? "replace" : "plain"];
-    detailed.set(name, new proto.PropertyDiff().setKind(kind as proto.PropertyDiff.Kind).setInputdiff(true));
+    detailed.set(name, new proto.PropertyDiff().setKind(kind).setInputdiff(true));
   }
   return response;
 }
