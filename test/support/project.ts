@@ -90,7 +90,8 @@ export class TestProject {
   /** Starts a command; `child` can be killed. */
   start(args: readonly string[], env: Record<string, string> = {}): { child: ChildProcess; done: Promise<Outcome> } {
     const first = args[0] ?? "";
-    const choosing = ["preview", "up", "refresh", "destroy", "adopt"].includes(first) ? ["--engine", this.engine] : [];
+    const chooses = ["preview", "up", "refresh", "destroy", "adopt"].includes(first) && !args.includes("--engine");
+    const choosing = chooses ? ["--engine", this.engine] : [];
     const child = spawn(process.execPath, [join(this.dir, "cli", "main.ts"), ...args, ...choosing], {
       cwd: this.dir,
       stdio: ["ignore", "pipe", "pipe"],

@@ -1,0 +1,3 @@
+import { crash } from "./suites/failures.ts";
+
+crash("local");

@@ -1,0 +1,3 @@
+import { failures } from "./suites/failures.ts";
+
+failures("local");

@@ -1,0 +1,4 @@
+import { failures } from "./suites/failures.ts";
+import { onPulumi } from "./suites/on-pulumi.ts";
+
+await onPulumi(failures);

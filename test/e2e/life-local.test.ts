@@ -1,0 +1,3 @@
+import { life } from "./suites/life.ts";
+
+life("local");

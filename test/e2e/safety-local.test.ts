@@ -1,0 +1,3 @@
+import { safety } from "./suites/safety.ts";
+
+safety("local");
