@@ -154,7 +154,13 @@ function tenantIds(count: number): string[] {
 function registryText(tenants: Record<string, object>, storage: string): string {
   return stringify({
     defaults: { region: "local", placement: { postgres: "main", redis: "main", storage } },
-    profiles: { bench: { prefix: "bench", postgres: { template: "knowledge-graph" } } },
+    profiles: {
+      bench: {
+        prefix: "bench",
+        stores: ["postgres", "redis", "storage"],
+        postgres: { template: "knowledge-graph" },
+      },
+    },
     tenants: Object.fromEntries(
       Object.entries(tenants).map(([id, settings]) => [
         id,
