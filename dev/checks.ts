@@ -1,4 +1,7 @@
-/** `npm test`: format, types, lint and every test, in the order of what they cost; each runs although one failed. */
+/**
+ * `npm test`: format, types, lint and every test, in the order of what they cost; each runs although one failed.
+ * `--crashes N`: only the crash tests, with N seeds on each engine.
+ */
 import { spawn } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +9,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 const projectDir = resolve(import.meta.dirname, "..");
-const { values } = parseArgs({ options: { crashes: { type: "string", default: "3" } } });
+const { values } = parseArgs({ options: { crashes: { type: "string" } } });
 const report = join(tmpdir(), `tenancy-tests-${process.pid}.json`);
 
 interface Check {
@@ -14,19 +17,18 @@ interface Check {
   readonly command: readonly string[];
 }
 
-const checks: readonly Check[] = [
+const vitest = ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+const everything: readonly Check[] = [
   { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
   { name: "types", command: ["tsc", "--noEmit"] },
   { name: "lint", command: ["eslint", "."] },
   { name: "generated files", command: ["node", "tenants/generate.ts", "--check"] },
-  {
-    name: "tests",
-    command: ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
-  },
+  { name: "tests", command: vitest },
 ];
+const crashes: readonly Check[] = [{ name: "crashes", command: [...vitest, "test/e2e/crash"] }];
 
 const failed: string[] = [];
-for (const { name, command } of checks) {
+for (const { name, command } of values.crashes === undefined ? everything : crashes) {
   const started = Date.now();
   const ok = await run(command);
   console.log(`${ok ? "ok    " : "FAILED"} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
@@ -45,7 +47,7 @@ function run([program = "", ...args]: readonly string[]): Promise<boolean> {
     const child = spawn(program, args, {
       cwd: projectDir,
       stdio: ["ignore", "inherit", "inherit"],
-      env: { ...process.env, PATH: `${path}:${process.env.PATH ?? ""}`, TENANCY_TEST_CRASHES: values.crashes },
+      env: { ...process.env, PATH: `${path}:${process.env.PATH ?? ""}`, TENANCY_TEST_CRASHES: values.crashes ?? "3" },
     });
     child.on("error", () => {
       done(false);

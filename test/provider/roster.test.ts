@@ -169,4 +169,21 @@ describe("create and update", () => {
     const { outputs } = await handler.create(stackContext(stack), news);
     expect(Object.keys(outputs.since)).toHaveLength(1000);
   });
+
+  test("a destroyed stack leaves a tombstone of a tenant without a schema, too", async () => {
+    const id = tenantId("cacheonly");
+    const entry = {
+      ...rosterEntry(id),
+      placement: { redis: "main" },
+      state: "offboarding" as const,
+      backupWaiver: waiver,
+    };
+    const stack = tenantId("stack");
+    const made = await handler.create(stackContext(stack), roster({ [id]: entry }));
+    await handler.delete(stackContext(stack), made.id, made.outputs);
+    const again = await handler.check(stackContext(tenantId("stack")), undefined, roster({ [id]: rosterEntry(id) }));
+    expect(again.map(({ reason }) => reason).join()).toContain(
+      `tenant ${id}: the id belonged to a tenant that was removed`,
+    );
+  });
 });
