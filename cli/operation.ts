@@ -1,5 +1,5 @@
 /** preview, up, refresh and destroy, as a person runs them. */
-import type { Engine, Operation, RunOptions, RunResult } from "./engine.ts";
+import { type Engine, isAdoptable, type Operation, type RunOptions, type RunResult } from "./engine.ts";
 import { countLine, diagnosticLines, isChange, isLive, planLines, Progress } from "./render.ts";
 
 export interface OperateOptions {
@@ -71,6 +71,6 @@ async function runShown(
 function onlyAdoptable(plan: RunResult): boolean {
   return plan.steps.every(({ urn }) => {
     const types = urn.split("::")[2] ?? "";
-    return /^(tenancy:|random:|pulumi:)/.test(types.slice(types.lastIndexOf("$") + 1));
+    return isAdoptable(types.slice(types.lastIndexOf("$") + 1));
   });
 }

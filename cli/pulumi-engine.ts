@@ -10,14 +10,21 @@ import { parse } from "yaml";
 import type { FoundPulumi } from "./find-pulumi.ts";
 import { writePrivate } from "./private-file.ts";
 import { developmentPassphrase, developmentStack, isLivingProcess, type Project } from "./project.ts";
-import type { Diagnostic, Engine, Operation, RunOptions, RunResult, StackExport, Step, StepKind } from "./engine.ts";
+import {
+  isAdoptable,
+  type Diagnostic,
+  type Engine,
+  type Operation,
+  type RunOptions,
+  type RunResult,
+  type StackExport,
+  type Step,
+  type StepKind,
+} from "./engine.ts";
 import { UserError } from "./user-error.ts";
 
 /** Updates run so many operations at once; the provider bounds its own connections. */
 const parallel = 32;
-
-/** Resources whose handlers adopt what a crash left: only for them may checkpoints be skipped. */
-const adoptable = /^(tenancy:|random:|pulumi:)/;
 
 const stepKinds: Readonly<Record<string, StepKind | undefined>> = {
   same: "same",
@@ -138,7 +145,7 @@ export class PulumiEngine implements Engine {
   async #holdsOnlyAdoptable(): Promise<boolean> {
     const { deployment } = await this.exportState();
     const resources = (deployment.resources ?? []) as { type: string }[];
-    return resources.every(({ type }) => adoptable.test(type));
+    return resources.every(({ type }) => isAdoptable(type));
   }
 
   /** A killed CLI leaves its lock in the file backend; one of a dead process on this host holds nothing. */
