@@ -546,7 +546,7 @@ describe("npm run dev:down and dev:reset", () => {
   it("say what they did, and a reset follows no link out of the folder", async () => {
     const copy = await mkdtemp(join(tmpdir(), "tenancy-"));
     try {
-      for (const name of ["dev", "provider", "node_modules", "package.json"]) {
+      for (const name of ["cli", "dev", "provider", "node_modules", "package.json"]) {
         await symlink(join(project, name), join(copy, name));
       }
       const node = (script: string): Promise<string> =>
