@@ -1,0 +1,38 @@
+/** A tenant as attacker or victim: its names, its own logins, and the servers it lies on. */
+import type { PostgresNames, RedisNames, StorageNames } from "../components/naming.ts";
+import type { PostgresServer, RedisServer, StorageServer } from "../provider/config.ts";
+
+interface Place<S> {
+  /** Name of the platform's server. */
+  readonly name: string;
+  readonly server: S;
+  /** One of the project's own development servers: attempts that everyone would feel are made for real. */
+  readonly embedded: boolean;
+}
+
+export interface PostgresParty extends Place<PostgresServer> {
+  readonly names: PostgresNames;
+  readonly password: string;
+  readonly readOnlyPassword: string;
+}
+
+export interface RedisParty extends Place<RedisServer> {
+  readonly names: RedisNames;
+  readonly password: string;
+}
+
+export interface StorageParty extends Place<StorageServer> {
+  readonly names: StorageNames;
+  /** Both empty on the file system. */
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+export interface Party {
+  readonly id: string;
+  /** Made for this run and removed after it: the only victim of attempts that would change something. */
+  readonly canary: boolean;
+  readonly postgres?: PostgresParty;
+  readonly redis?: RedisParty;
+  readonly storage?: StorageParty;
+}

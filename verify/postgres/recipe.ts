@@ -1,0 +1,94 @@
+/** How one attempt against PostgreSQL is made, and the attempt as the catalogue shows it. */
+import type { Aim, Attempt, Harm } from "../attempt.ts";
+import { exampleScene, type ObjectKind, type Scene } from "./scene.ts";
+
+export interface Recipe {
+  /** Without the store. */
+  readonly id: string;
+  readonly aim: Aim;
+  readonly tries: string;
+  readonly why: string;
+  readonly source: string;
+  /**
+   * The attempt: one statement, or a SET LOCAL that nobody is refused and a statement, in a transaction that is rolled
+   * back.
+   */
+  readonly sql: (scene: Scene) => string;
+  /**
+   * The statement is a SELECT of one number or boolean that tells what the login has: more than zero, or true, is a
+   * leak. NULL says that there is nothing to have: enough for a control.
+   *
+   * @default false: the statement is refused, or it is a leak
+   */
+  readonly asks?: boolean;
+  /** @default 42501 (insufficient_privilege); `nothing` for a question */
+  readonly expected?: readonly [string, ...string[]];
+  /** @default "none" */
+  readonly harm?: Harm;
+  readonly control: Attempt["control"];
+  /** @default "app"; controls use the same login of the victim unless `controlLogin` says otherwise */
+  readonly login?: Login;
+  readonly controlLogin?: Login;
+  /** The dry form: a question as of `asks`. Left out: the rolled-back statement itself. */
+  readonly dry?: (scene: Scene) => string;
+  /** The statement cannot run in a transaction; only for harm `server`, which has a dry form. */
+  readonly alone?: boolean;
+  /** What an administrator's control does first in its transaction, so that there is something to find. */
+  readonly prelude?: (scene: Scene) => string;
+  /** Kind of object of the victim that it names; a control is content to be told that there is none. */
+  readonly needs?: ObjectKind | "extension";
+  /** SQLSTATE that only comes after the right was there: the leak itself. */
+  readonly leakCode?: string;
+  /** A right that is missing shows as a WARNING, and the statement does nothing. */
+  readonly warns?: boolean;
+  /** It is about what canaries alone have, or would cost a real tenant too much. */
+  readonly canaryOnly?: boolean;
+  /** It needs a live session of the victim's: `scene.pid`. */
+  readonly target?: boolean;
+  /** It is a login to this database instead of a statement. */
+  readonly connectTo?: string;
+}
+export type Login = "app" | "readOnly";
+
+export function attemptOf(recipe: Recipe): Attempt {
+  return {
+    id: `postgres/${recipe.id}`,
+    store: "postgres",
+    aim: recipe.aim,
+    tries: recipe.tries,
+    how: howOf(recipe),
+    expected: recipe.expected ?? (recipe.asks === true ? ["nothing"] : ["42501"]),
+    why: recipe.why,
+    source: recipe.source,
+    harm: recipe.harm ?? "none",
+    control: recipe.control,
+  };
+}
+
+/**
+ * Whether it is another attempt for another victim: one that is about the server, or the attacker itself, is made once
+ * for each attacker.
+ */
+export function concernsVictim(recipe: Recipe): boolean {
+  return recipe.target === true || recipe.sql(exampleScene).includes(exampleScene.victim.names.schema);
+}
+
+/** Quotes are left out where the name needs none. */
+function howOf(recipe: Recipe): string {
+  const text = recipe
+    .sql(exampleScene)
+    .replaceAll(/"([a-z_][a-z0-9_]*)"/g, "$1")
+    .replaceAll(/\s+/g, " ")
+    .trim();
+  return recipe.login === "readOnly" ? `${text} -- as the read-only login` : text;
+}
+
+/** Page of PostgreSQL's manual. */
+export function manual(page: string): string {
+  return `https://www.postgresql.org/docs/current/${page}.html`;
+}
+
+/** PostgreSQL's own page of a vulnerability. */
+export function cve(id: string): string {
+  return `https://www.postgresql.org/support/security/CVE-${id}/`;
+}

@@ -1,0 +1,112 @@
+/** Doing the administrator's work. On shared servers it is only asked whether it would be allowed. */
+import { aclPage, define, page, type RedisAttempt } from "../attempt.ts";
+
+const why = {
+  rules: "Who can write rules owns every tenant.",
+  config: "Settings have been the way from a key to a file on the host.",
+} as const;
+
+const common = { control: "administrator", harm: "server" } as const;
+
+export const administerAttempts: readonly RedisAttempt[] = [
+  define({
+    ...common,
+    id: "config-set",
+    aim: "escape",
+    tries: "change a setting of the server",
+    send: () => [["CONFIG", "SET", "slowlog-max-len", 128]],
+    why: why.config,
+    source: page("config-set"),
+  }),
+  define({
+    ...common,
+    id: "config-rewrite",
+    aim: "escape",
+    tries: "write the server's configuration file",
+    send: () => [["CONFIG", "REWRITE"]],
+    why: why.config,
+    source: page("config-rewrite"),
+  }),
+  define({
+    ...common,
+    id: "config-resetstat",
+    aim: "destroy",
+    tries: "set the server's figures to zero",
+    send: () => [["CONFIG", "RESETSTAT"]],
+    why: "It blinds whoever watches the server.",
+    source: page("config-resetstat"),
+  }),
+  define({
+    ...common,
+    id: "slowlog-reset",
+    aim: "destroy",
+    tries: "delete the log of slow commands",
+    send: () => [["SLOWLOG", "RESET"]],
+    why: "It hides what was done.",
+    source: page("slowlog-reset"),
+  }),
+  define({
+    ...common,
+    id: "acl-log-reset",
+    aim: "destroy",
+    tries: "delete the log of refused commands",
+    send: () => [["ACL", "LOG", "RESET"]],
+    why: "It hides what was tried.",
+    source: page("acl-log"),
+  }),
+  define({
+    ...common,
+    id: "acl-setuser-self",
+    aim: "escape",
+    tries: "allow itself everything",
+    send: ({ attacker }) => [["ACL", "SETUSER", attacker, "+@all", "allkeys"]],
+    why: why.rules,
+    source: page("acl-setuser"),
+  }),
+  define({
+    ...common,
+    id: "acl-setuser-other",
+    aim: "escape",
+    tries: "add a password to another tenant's user",
+    send: ({ victim }) => [["ACL", "SETUSER", victim, ">tenancy-verify"]],
+    why: why.rules,
+    source: page("acl-setuser"),
+  }),
+  define({
+    ...common,
+    id: "acl-deluser",
+    aim: "destroy",
+    tries: "delete another tenant's user",
+    send: ({ victim }) => [["ACL", "DELUSER", victim]],
+    why: why.rules,
+    source: page("acl-deluser"),
+  }),
+  define({
+    ...common,
+    id: "acl-load",
+    aim: "destroy",
+    tries: "have the server read its users again",
+    send: () => [["ACL", "LOAD"]],
+    why: "Redis 7.0 ends every named user's connection at it.",
+    source: page("acl-load"),
+  }),
+  define({
+    ...common,
+    id: "acl-save",
+    aim: "exhaust",
+    tries: "have the server write its users",
+    send: () => [["ACL", "SAVE"]],
+    why: "With 10,000 users nobody is served for seconds.",
+    source: aclPage,
+  }),
+  define({
+    ...common,
+    id: "module-load",
+    aim: "escape",
+    tries: "load a module",
+    send: () => [["MODULE", "LOAD", "/nonexistent/tenancy-verify.so"]],
+    expected: ["NOPERM", "ERR MODULE command not allowed"],
+    why: "A module is a program inside the server.",
+    source: page("module-load"),
+  }),
+];
