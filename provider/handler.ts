@@ -1,5 +1,7 @@
 /** What a resource type of the provider has to offer; `rpc.ts` turns it into the plugin protocol. */
 
+import type { Finding } from "./finding.ts";
+
 /** Plain JSON values; an unknown of a preview is the `unknown` marker. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
@@ -26,6 +28,8 @@ export interface CallContext {
   readonly warn: (message: string) => void;
   /** One line of progress that the next one overwrites. */
   readonly status: (message: string) => void;
+  /** Told of each thing that `read` finds to differ; its sentence stands in `drift`, too. */
+  readonly found?: (finding: Finding) => void;
   /** Aborted when the engine cancels. */
   readonly signal: AbortSignal;
 }

@@ -128,7 +128,7 @@ export function missingOf(facts: BaselineFacts, server: PostgresServer, extensio
     require(found?.schema === "extensions", found === undefined
       ? `the extension ${name} is not installed`
       : `the extension ${name} lies in the schema ${found.schema}, not in extensions`, found === undefined
-      ? `CREATE EXTENSION ${identifier(name)} SCHEMA extensions;`
+      ? `CREATE EXTENSION IF NOT EXISTS ${identifier(name)} SCHEMA extensions;`
       : `ALTER EXTENSION ${identifier(name)} SET SCHEMA extensions;`);
   }
   return missing;

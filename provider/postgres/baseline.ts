@@ -1,5 +1,6 @@
 /** `tenancy:postgres:Baseline`: the shared database, its hardening and the catalogue of tenants. */
 import type { PostgresServer } from "../config.ts";
+import { type Finding, repairable, tellAll } from "../finding.ts";
 import { type CallContext, type CheckFailure, type Handler, ProviderError } from "../handler.ts";
 import type { BaselineInputs, BaselineOutputs } from "../inputs.ts";
 import { loadTemplate, templateNames } from "../../templates/load.ts";
@@ -164,13 +165,21 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
       return { id: inputs.server, outputs: await apply(context, inputs) };
     },
 
-    async read(_context, _id, inputs, outputs) {
+    async read(context, _id, inputs, outputs) {
       const server = pools.server(outputs.server);
       const live = await facts(outputs.server, server);
-      const drift = [
-        ...missingOf(live, server, outputs.extensions).map(({ missing }) => missing),
-        ...catalogueFaults(live, server),
+      const field = `database ${server.database} of the server ${outputs.server}`;
+      const admin = server.admin !== undefined;
+      const findings = [
+        ...missingOf(live, server, outputs.extensions).map(({ missing, sql }): Finding => {
+          const told = { field, is: "not so", should: missing, sentence: missing };
+          return { ...told, mend: admin ? "repair" : "administrator", statements: admin ? [] : [sql] };
+        }),
+        ...catalogueFaults(live, server).map((fault) =>
+          repairable(`${field}: catalogue`, fault, "as it was made", fault),
+        ),
       ];
+      const drift = tellAll(context, findings);
       return { inputs: drift.length > 0 ? { ...inputs, drift } : inputs, outputs: outputsOf(inputs, live) };
     },
 

@@ -2,17 +2,13 @@
 import type { PostgresServer } from "../config.ts";
 import type { SchemaInputs } from "../inputs.ts";
 import type { Live, LiveObject, Right } from "./live.ts";
+import { type Difference, listed } from "./difference.ts";
+import { reachDifferences } from "./drift-reach.ts";
+import { databaseDifferences, membershipDifferences, roleDifferences } from "./drift-roles.ts";
 import { identifier } from "./quote.ts";
 
-export interface Difference {
-  readonly sentence: string;
-  /** Run as the schema's owner. */
-  readonly asOwner?: readonly string[];
-  /** Run as the provisioner. */
-  readonly asProvisioner?: readonly string[];
-  /** What an administrator has to run, where the provisioner may not. */
-  readonly asAdministrator?: readonly string[];
-}
+export type { Difference } from "./difference.ts";
+export { searchPath } from "./drift-roles.ts";
 
 const kinds = {
   table: { keyword: "TABLE", letter: "r", app: ["DELETE", "INSERT", "SELECT", "UPDATE"], readOnly: ["SELECT"] },
@@ -20,11 +16,6 @@ const kinds = {
   function: { keyword: "FUNCTION", letter: "f", app: ["EXECUTE"], readOnly: ["EXECUTE"] },
   type: { keyword: "TYPE", letter: "T", app: ["USAGE"], readOnly: ["USAGE"] },
 } as const;
-
-/** The path of a tenant's logins: its own schema before all others. */
-export function searchPath(inputs: SchemaInputs): string {
-  return `${identifier(inputs.schema)}, extensions, pg_catalog, pg_temp`;
-}
 
 /** Statements, as the owner, for the rights on what the owner makes later. */
 export function defaultPrivilegesSql(inputs: SchemaInputs): string[] {
@@ -49,109 +40,8 @@ export function differences(live: Live, inputs: SchemaInputs, server: PostgresSe
     ...schemaDifferences(live, inputs),
     ...defaultDifferences(live, inputs),
     ...live.objects.flatMap((object) => objectDifferences(object, inputs)),
+    ...reachDifferences(live.reach),
   ];
-}
-
-function roleDifferences(live: Live, inputs: SchemaInputs, database: string): Difference[] {
-  const open = inputs.state === "active";
-  const wanted = [
-    { name: inputs.ownerRole, login: false, limit: undefined },
-    { name: inputs.appRole, login: open, limit: inputs.connectionLimit },
-    { name: inputs.readOnlyRole, login: open, limit: inputs.readOnlyConnectionLimit },
-  ];
-  const found: Difference[] = [];
-  for (const { name, login, limit } of wanted) {
-    const role = live.roles[name];
-    const quoted = identifier(name);
-    const alter = (sentence: string, clause: string) =>
-      found.push({ sentence, asProvisioner: [`ALTER ROLE ${quoted} ${clause};`] });
-    if (role === undefined) {
-      found.push({
-        sentence: `the role ${name} is missing`,
-        asProvisioner: [`CREATE ROLE ${quoted} ${login ? "LOGIN" : "NOLOGIN"} NOINHERIT;`],
-      });
-    } else {
-      if (role.login !== login)
-        alter(`the role ${name} ${role.login ? "may" : "may not"} log in`, login ? "LOGIN" : "NOLOGIN");
-      if (role.inherit) alter(`the role ${name} inherits rights`, "NOINHERIT");
-      if (limit !== undefined && role.connectionLimit !== limit) {
-        alter(
-          `the role ${name} has a connection limit of ${role.connectionLimit}, not ${limit}`,
-          `CONNECTION LIMIT ${limit}`,
-        );
-      }
-      if (role.powers.length > 0) {
-        const clauses = role.powers.map((power) => `NO${power}`).join(" ");
-        found.push({
-          sentence: `the role ${name} has ${role.powers.join(", ")}`,
-          asAdministrator: [`ALTER ROLE ${quoted} ${clauses};`],
-        });
-      }
-      if (role.globalSettings.length > 0) {
-        alter(
-          `the role ${name} has settings of its own: ${role.globalSettings.map(settingName).join(", ")}`,
-          "RESET ALL",
-        );
-      }
-    }
-    if (limit !== undefined)
-      found.push(...settingDifferences(name, role?.settings ?? [], inputs, identifier(database)));
-  }
-  return found;
-}
-
-function settingDifferences(
-  name: string,
-  settings: readonly string[],
-  inputs: SchemaInputs,
-  database: string,
-): Difference[] {
-  const path = `search_path=${searchPath(inputs)}`;
-  const right = settings.length === 1 && normal(settings[0] ?? "") === normal(path);
-  if (right) return [];
-  return [
-    {
-      sentence: `the settings of the role ${name} in the database are not its search_path alone`,
-      asProvisioner: [
-        `ALTER ROLE ${identifier(name)} IN DATABASE ${database} RESET ALL;`,
-        `ALTER ROLE ${identifier(name)} IN DATABASE ${database} SET search_path = ${searchPath(inputs)};`,
-      ],
-    },
-  ];
-}
-
-function membershipDifferences(live: Live, server: PostgresServer): Difference[] {
-  return live.memberships.map(({ role, member, grantor }) => {
-    const revoke = `REVOKE ${identifier(role)} FROM ${identifier(member)} GRANTED BY ${identifier(grantor)} CASCADE;`;
-    const sentence = `the role ${member} is a member of ${role}`;
-    // A membership can be taken away by its grantor's rights alone.
-    return grantor === server.provisioner.user
-      ? { sentence, asProvisioner: [revoke] }
-      : { sentence, asAdministrator: [revoke] };
-  });
-}
-
-function databaseDifferences(live: Live, inputs: SchemaInputs, server: PostgresServer): Difference[] {
-  const found: Difference[] = [];
-  const open = inputs.state === "active";
-  const database = identifier(server.database);
-  for (const name of [inputs.appRole, inputs.readOnlyRole, inputs.ownerRole]) {
-    const rights = live.databaseRights.filter(({ grantee }) => grantee === name);
-    const wanted = open && name !== inputs.ownerRole ? ["CONNECT"] : [];
-    const others = rights.some(({ grantor }) => grantor !== server.provisioner.user);
-    if (!others && same(rights, wanted)) continue;
-    const list = rights.map(({ privilege }) => privilege).join(", ") || "no right";
-    const revoke = `REVOKE ALL ON DATABASE ${database} FROM ${identifier(name)} CASCADE;`;
-    found.push({
-      sentence: `the role ${name} has ${list} on the database, not ${wanted.join() || "none"} by the provisioner`,
-      asProvisioner: [
-        revoke,
-        ...(wanted.length > 0 ? [`GRANT CONNECT ON DATABASE ${database} TO ${identifier(name)};`] : []),
-      ],
-      ...(others ? { asAdministrator: [revoke] } : {}),
-    });
-  }
-  return found;
 }
 
 function schemaDifferences(live: Live, inputs: SchemaInputs): Difference[] {
@@ -161,6 +51,9 @@ function schemaDifferences(live: Live, inputs: SchemaInputs): Difference[] {
     return [
       {
         sentence: `the schema ${inputs.schema} belongs to ${schema.owner}, not to ${inputs.ownerRole}`,
+        field: `schema ${inputs.schema}: owner`,
+        is: schema.owner,
+        should: inputs.ownerRole,
         asAdministrator: [`ALTER SCHEMA ${identifier(inputs.schema)} OWNER TO ${identifier(inputs.ownerRole)};`],
       },
     ];
@@ -188,6 +81,11 @@ function defaultDifferences(live: Live, inputs: SchemaInputs): Difference[] {
   const closed = ["f", "T"].every((letter) => live.defaults.some(({ global, kind }) => global && kind === letter));
   const extra = live.defaults.filter(({ global, grantee }) => global && grantee !== inputs.ownerRole);
   if (closed && extra.length === 0 && [...actual].sort().join() === [...wanted].sort().join()) return [];
+  const actualText = [...actual, ...extra.map(({ kind, grantee, privilege }) => `${kind} ${grantee} ${privilege}`)].map(
+    defaultText,
+  );
+  const wantedText = wanted.map(defaultText);
+  if (!closed) actualText.push("EXECUTE or USAGE on new functions or types for PUBLIC");
   const strangers = [...new Set([...inSchema, ...extra].map(({ grantee }) => grantee))].filter(
     (grantee) => grantee !== inputs.ownerRole,
   );
@@ -200,6 +98,9 @@ function defaultDifferences(live: Live, inputs: SchemaInputs): Difference[] {
   return [
     {
       sentence: `the default privileges of ${inputs.ownerRole} are not those of a tenant`,
+      field: `role ${inputs.ownerRole}: default privileges`,
+      is: listed(changes("+", actualText, wantedText).concat(changes("-", wantedText, actualText))),
+      should: "no more and no less than a tenant's",
       asOwner: [...revokes, ...defaultPrivilegesSql(inputs)],
     },
   ];
@@ -213,6 +114,9 @@ function objectDifferences(object: LiveObject, inputs: SchemaInputs): Difference
     return [
       {
         sentence: `${what} belongs to ${object.owner}, not to ${inputs.ownerRole}`,
+        field: `${object.kind} ${object.name}: owner`,
+        is: object.owner,
+        should: inputs.ownerRole,
         asAdministrator: [`ALTER ${target} OWNER TO ${identifier(inputs.ownerRole)};`],
       },
     ];
@@ -223,6 +127,9 @@ function objectDifferences(object: LiveObject, inputs: SchemaInputs): Difference
       ? [
           {
             sentence: `${what} has rights on single columns for ${columnGrantees.join(", ")}`,
+            field: `${object.kind} ${object.name}: rights on columns`,
+            is: columnGrantees.join(", "),
+            should: "none",
             // REVOKE on the table takes those of its columns with it.
             asOwner: rightsSql(
               target,
@@ -257,6 +164,14 @@ function rightsDifferences(
   return [
     {
       sentence: `${what} has other rights than a tenant's for ${wrong.join(", ")}`,
+      field: `${what.replace(/^the /, "")}: rights`,
+      is: listed(wrong.map((role) => `${role}: ${listed(of(role).map(rightText))}`)),
+      should: listed(
+        wrong.map((role) => {
+          const right = role === inputs.appRole ? wanted.app : role === inputs.readOnlyRole ? wanted.readOnly : [];
+          return `${role}: ${listed(right)}`;
+        }),
+      ),
       asOwner: rightsSql(target, strangers, inputs, wanted),
     },
   ];
@@ -279,19 +194,28 @@ function strangersOf(rights: readonly Right[], inputs: SchemaInputs): string[] {
 }
 
 function same(rights: readonly Right[], wanted: readonly string[]): boolean {
-  const actual = rights.map(({ privilege, grantable }) => (grantable ? `${privilege}*` : privilege)).sort();
+  const actual = rights.map(rightText).sort();
   return actual.join() === [...wanted].sort().join();
+}
+
+/** As the server writes it: a star for what may be granted on. */
+function rightText({ privilege, grantable }: Right): string {
+  return grantable ? `${privilege}*` : privilege;
+}
+
+const kindNames: Readonly<Record<string, string>> = { r: "tables", S: "sequences", f: "functions", T: "types" };
+
+/** `r PUBLIC SELECT` in words. */
+function defaultText(entry: string): string {
+  const [kind = "", grantee = "", privilege = ""] = entry.split(" ");
+  return `${privilege} on ${kindNames[kind] ?? kind} for ${grantee}`;
+}
+
+/** What is in the first list and not in the second. */
+function changes(sign: string, these: readonly string[], those: readonly string[]): string[] {
+  return these.filter((text) => !those.includes(text)).map((text) => `${sign}${text}`);
 }
 
 function roleName(grantee: string): string {
   return grantee === "PUBLIC" ? "PUBLIC" : identifier(grantee);
-}
-
-function settingName(setting: string): string {
-  return setting.split("=")[0] ?? "";
-}
-
-/** The server quotes names in a setting only where it has to. */
-function normal(setting: string): string {
-  return setting.replaceAll('"', "").replaceAll(/\s+/g, "");
 }

@@ -11,7 +11,7 @@ import { editedText, renderFiles } from "./files.ts";
 import { type Live, readLive } from "./live.ts";
 import type { Session } from "./pool.ts";
 import { checkSchema } from "./schema-check.ts";
-import { proofOfLogins, recordActivity } from "./schema-read.ts";
+import { findDrift, mendShape, recordActivity } from "./schema-read.ts";
 import { removeSchema } from "./schema-remove.ts";
 import { createScript, mendScript, type RenderedFile, type ScriptOptions, type Verifiers } from "./script.ts";
 import { scramVerifier } from "./scram.ts";
@@ -129,8 +129,7 @@ export function schemaHandler(dependencies: PostgresDependencies): Handler<Schem
       return { id: inputs.schema, outputs: outputsOf(inputs, mark) };
     },
 
-    async read(_context, _id, inputs, outputs) {
-      const server = pools.server(outputs.server);
+    async read(context, _id, inputs, outputs) {
       const task: Task = { subject: `tenant ${outputs.tenant}`, doing: `reading the schema ${outputs.schema}` };
       const wanted: SchemaInputs = { ...outputs, ...inputs };
       const live = await pools.run(outputs.server, task, async (session) => {
@@ -139,11 +138,7 @@ export function schemaHandler(dependencies: PostgresDependencies): Handler<Schem
         return seen;
       });
       if (live.schema === null) return undefined;
-      const mark = parseMark(live.schema.comment);
-      const drift = differences(live, wanted, server).map(({ sentence }) => sentence);
-      if (mark === undefined) drift.push(`the schema ${outputs.schema} has lost its mark`);
-      else if (!isInstance(mark, outputs)) drift.push(`the schema ${outputs.schema} carries another instance's mark`);
-      drift.push(...(await proofOfLogins(pools, wanted, live)));
+      const drift = await findDrift(dependencies, context, wanted, outputs, live);
       return { inputs: drift.length > 0 ? { ...inputs, drift } : inputs, outputs };
     },
 
@@ -161,6 +156,7 @@ export function schemaHandler(dependencies: PostgresDependencies): Handler<Schem
         },
         { exclusive: true, signal: context.signal },
       );
+      await mendShape(dependencies, context, outputs, news);
       return outputsOf(news, mark);
     },
 

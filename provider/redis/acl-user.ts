@@ -1,5 +1,6 @@
 /** `tenancy:redis:AclUser`: a tenant's user on every node of a Redis or Valkey server, limited to its key prefix. */
 import type { Platform } from "../config.ts";
+import { type Finding, repairable, tellAll } from "../finding.ts";
 import { type CallContext, type CheckFailure, type Handler, isUnknown, ProviderError } from "../handler.ts";
 import type { AclUserInputs, AclUserOutputs } from "../inputs.ts";
 import { assertAdoptable, isInstance, type Mark, newMark, parseMark } from "../mark.ts";
@@ -130,19 +131,32 @@ export function aclUserHandler({
     read: (context, _id, inputs, outputs) =>
       forTenant(inputs, async () => {
         const live = await describeLive(context, inputs);
-        const drift: string[] = [];
+        const found: Finding[] = [];
+        const mark = `mark ${markKey(inputs.username)}`;
         if (!live.exists && live.mark === undefined) {
           if (!(await store(inputs).index.hasNow(inputs.username))) return undefined;
-          drift.push(`keys under ${inputs.keyPrefix} are there, and neither user nor mark`);
+          const sentence = `keys under ${inputs.keyPrefix} are there, and neither user nor mark`;
+          found.push(repairable(`ACL user ${inputs.username}`, "missing", "there", sentence));
         }
-        if (live.mark === undefined) drift.push(`the mark ${markKey(inputs.username)} is missing`);
-        else if (!isInstance(live.mark, outputs)) {
-          drift.push(`user ${inputs.username} is marked as another instance's, of ${live.mark.urn}`);
+        if (live.mark === undefined) {
+          found.push(repairable(mark, "missing", "there", `the mark ${markKey(inputs.username)} is missing`));
+        } else if (!isInstance(live.mark, outputs)) {
+          const sentence = `user ${inputs.username} is marked as another instance's, of ${live.mark.urn}`;
+          const statements = [`-- if this stack's state is the right one: npm run tenancy -- adopt ${inputs.tenant}`];
+          found.push({
+            field: mark,
+            is: live.mark.urn,
+            should: outputs.markUrn,
+            sentence,
+            mend: "by hand",
+            statements,
+          });
         }
         const password = inputs.state === "active" ? inputs.password : undefined;
         for (const { node, user } of live.users) {
-          drift.push(...(await driftFinder.find(node, inputs, password, user)));
+          found.push(...(await driftFinder.find(node, inputs, password, user)));
         }
+        const drift = tellAll(context, found);
         return { inputs: drift.length === 0 ? inputs : { ...inputs, drift }, outputs: { ...outputs, ...inputs } };
       }),
 

@@ -2,6 +2,7 @@
  * How a live ACL user differs from its rule. Servers rewrite rules when they read and save them, so the rule's text is
  * compared with what the same server makes of the same rule, tried on a scratch user.
  */
+import { type Finding, repairable } from "../finding.ts";
 import { ProviderError } from "../handler.ts";
 import { type AclUser, closedRule, hashPassword, openRule, type RedisServerInfo } from "./acl-rule.ts";
 import type { RedisNode } from "./client.ts";
@@ -26,11 +27,17 @@ export class DriftFinder {
   /**
    * @param password undefined for a user that is to be closed
    * @param reply of `ACL GETUSER`
-   * @returns a sentence for each difference; empty where there is none
+   * @returns a finding for each field that differs; empty where none does
    */
-  async find(node: RedisNode, user: AclUser, password: string | undefined, reply: unknown): Promise<readonly string[]> {
+  async find(
+    node: RedisNode,
+    user: AclUser,
+    password: string | undefined,
+    reply: unknown,
+  ): Promise<readonly Finding[]> {
     const at = `on Redis node ${node.address}`;
-    if (reply === null) return [`user ${user.username} is missing ${at}`];
+    const place = `ACL user ${user.username} ${at}`;
+    if (reply === null) return [repairable(place, "missing", "there", `user ${user.username} is missing ${at}`)];
     const live = toFields(reply);
     const info = await node.info();
     let references = this.#references.get(info);
@@ -41,16 +48,45 @@ export class DriftFinder {
     }
     const { open, closed, reloadedCommands } = await references;
     const expected = password === undefined ? closed : open;
-    const drift: string[] = [];
+    const found: Finding[] = [];
     for (const field of new Set([...live.keys(), ...expected.keys()])) {
       const want = forUser(expected.get(field) ?? "", user, password);
       const have = live.get(field) ?? "";
       if (have === want) continue;
       if (field === "commands" && password !== undefined && have === reloadedCommands) continue;
-      drift.push(`user ${user.username} has other ${field} than its rule gives ${at}`);
+      const sentence = `user ${user.username} has other ${field} than its rule gives ${at}`;
+      const [is, should] = shown(field, have, want);
+      found.push(repairable(`${place}: ${field}`, is, should, sentence));
     }
-    return drift;
+    return found;
   }
+}
+
+/** Both sides in words; of passwords their number only, since the server gives their hashes. */
+function shown(field: string, have: string, want: string): readonly [string, string] {
+  if (field === "passwords") {
+    const [live, wanted] = [list(have), list(want)];
+    const known = live.filter((hash) => wanted.includes(hash)).length;
+    const is = `${live.length} ${live.length === 1 ? "password" : "passwords"}`;
+    return wanted.length === 0
+      ? [is, "no password"]
+      : [`${is}, ${known === 0 ? "none of them the state's" : "one of them the state's"}`, "the state's alone"];
+  }
+  if (field === "commands") {
+    const [live, wanted] = [have.split(" "), want.split(" ")];
+    const further = live.filter((rule) => !wanted.includes(rule));
+    const lost = wanted.filter((rule) => !live.includes(rule));
+    return [further.join(" ") || "without what the rule has", lost.join(" ") || "without that"];
+  }
+  const words = (text: string) =>
+    (text.startsWith("[") && field !== "selectors" ? list(text).join(" ") : text) || "none";
+  return [words(have), words(want)];
+}
+
+function list(text: string): string[] {
+  if (!text.startsWith("[")) return text === "" ? [] : [text];
+  const parsed: unknown = JSON.parse(text);
+  return Array.isArray(parsed) ? parsed.map(String) : [];
 }
 
 function forUser(text: string, user: AclUser, password: string | undefined): string {

@@ -1,4 +1,5 @@
 /** What a kind of storage has to offer to the Prefix resource. */
+import type { Finding } from "../finding.ts";
 import type { CallContext } from "../handler.ts";
 import type { PrefixInputs } from "../inputs.ts";
 
@@ -23,7 +24,7 @@ export interface StorageBackend {
    * @param rotate makes a new key although the known one is there, then deletes that
    */
   grant(context: CallContext, inputs: PrefixInputs, known: AccessKey | undefined, rotate: boolean): Promise<AccessKey>;
-  drift(inputs: PrefixInputs, known: AccessKey): Promise<readonly string[]>;
+  drift(inputs: PrefixInputs, known: AccessKey): Promise<readonly Finding[]>;
   /** Takes all access away for good. */
   revoke(inputs: PrefixInputs): Promise<void>;
   /** Deletes everything under the prefix and proves by listing that nothing is left. */

@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { FileSystemServer } from "../config.ts";
+import { type Finding, repairable } from "../finding.ts";
 import { ProviderError } from "../handler.ts";
 import type { PrefixInputs } from "../inputs.ts";
 import type { StorageBackend } from "./backend.ts";
@@ -133,17 +134,17 @@ export function fileSystemBackend({ root }: FileSystemServer): StorageBackend {
     async drift({ prefix, folders, state }) {
       const folder = await tenantFolder(prefix);
       const mode = await modeOf(folder);
-      if (mode === undefined) return [`folder ${folder} is missing`];
+      if (mode === undefined) return [missing(folder)];
       const expected = state === "active" ? 0o700 : 0;
-      const drift = mode === expected ? [] : [`folder ${folder} has mode ${mode.toString(8).padStart(4, "0")}`];
-      if (state !== "active") return drift;
+      const found = mode === expected ? [] : [otherMode(folder, mode, expected)];
+      if (state !== "active") return found;
       for (const name of folders) {
-        const inner = await modeOf(join(folder, name));
-        if (inner === undefined) drift.push(`folder ${join(folder, name)} is missing`);
-        else if (inner !== 0o700)
-          drift.push(`folder ${join(folder, name)} has mode ${inner.toString(8).padStart(4, "0")}`);
+        const path = join(folder, name);
+        const inner = await modeOf(path);
+        if (inner === undefined) found.push(missing(path));
+        else if (inner !== 0o700) found.push(otherMode(path, inner, 0o700));
       }
-      return drift;
+      return found;
     },
     revoke: () => Promise.resolve(),
     async empty(context, prefix) {
@@ -163,4 +164,13 @@ export function fileSystemBackend({ root }: FileSystemServer): StorageBackend {
     },
     close: () => undefined,
   };
+}
+
+function missing(folder: string): Finding {
+  return repairable(`folder ${folder}`, "missing", "there", `folder ${folder} is missing`);
+}
+
+function otherMode(folder: string, mode: number, expected: number): Finding {
+  const text = (bits: number) => bits.toString(8).padStart(4, "0");
+  return repairable(`folder ${folder}: mode`, text(mode), text(expected), `folder ${folder} has mode ${text(mode)}`);
 }

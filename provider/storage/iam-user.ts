@@ -11,19 +11,20 @@ import {
   GetUserPolicyCommand,
   ListAccessKeysCommand,
   ListAttachedUserPoliciesCommand,
+  ListGroupsForUserCommand,
   ListUserPoliciesCommand,
   PutUserPolicyCommand,
   UpdateAccessKeyCommand,
 } from "@aws-sdk/client-iam";
 import type { S3Server } from "../config.ts";
+import { type Finding, repairable } from "../finding.ts";
 import { type CallContext, ProviderError } from "../handler.ts";
 import type { PrefixInputs } from "../inputs.ts";
 import type { AccessKey } from "./backend.ts";
 import { isAmazon, type S3Clients } from "./client.ts";
 import { describe, errorCode } from "./errors.ts";
+import { iamFindings, policyName } from "./iam-drift.ts";
 import { isSamePolicy, type PolicyDocument, prefixPolicy } from "./iam-policy.ts";
-
-const policyName = "tenancy";
 
 /** How the wait for IAM's eventual consistency goes; Amazon's takes seconds. */
 export interface KeyWait {
@@ -98,32 +99,48 @@ export class IamUsers {
     return key;
   }
 
-  async drift({ username, prefix, state }: PrefixInputs, known: AccessKey): Promise<readonly string[]> {
+  async drift({ username, prefix, state }: PrefixInputs, known: AccessKey): Promise<readonly Finding[]> {
     const { iam } = this.#clients;
-    if (!(await this.exists(username))) return [`IAM user ${username} is missing`];
+    if (!(await this.exists(username))) {
+      return [repairable(`IAM user ${username}`, "missing", "there", `IAM user ${username} is missing`)];
+    }
     const open = state === "active";
-    const drift: string[] = [];
     const keys = await this.#keys(username);
     const live = keys.find(({ id }) => id === known.accessKeyId);
-    if (live === undefined) drift.push(`the access key of IAM user ${username} is missing`);
-    else if (live.active !== open && !(await this.#isClosed(live.active, known, prefix)))
-      drift.push(`the access key of IAM user ${username} is ${live.active ? "active" : "inactive"}`);
-    const others = keys.length - (live === undefined ? 0 : 1);
-    if (others > 0) drift.push(`IAM user ${username} has ${others} further access keys`);
     const { inline, attached } = await this.#policies(username);
-    const further = [...inline.filter((name) => name !== policyName), ...attached];
-    if (further.length > 0) drift.push(`IAM user ${username} has further policies: ${further.join(", ")}`);
-    if (inline.includes(policyName) !== open) {
-      drift.push(`the policy of IAM user ${username} is ${open ? "missing" : "still there"}`);
-    } else if (open) {
-      const live = await this.#unlessMissing("GetUserPolicy", () =>
-        iam.send(new GetUserPolicyCommand({ UserName: username, PolicyName: policyName })),
-      );
-      if (!isSamePolicy(live?.PolicyDocument ?? "", this.#policy(prefix))) {
-        drift.push(`the policy of IAM user ${username} allows something else than its prefix`);
-      }
+    const own = inline.includes(policyName)
+      ? await this.#unlessMissing("GetUserPolicy", () =>
+          iam.send(new GetUserPolicyCommand({ UserName: username, PolicyName: policyName })),
+        )
+      : undefined;
+    const same = own !== undefined && isSamePolicy(own.PolicyDocument ?? "", this.#policy(prefix));
+    const refusal = live?.active === true ? await this.#refusal(known, prefix) : undefined;
+    // SeaweedFS forgets a key's status where its users lie in PostgreSQL, and refuses it for want of a policy.
+    const closed = refusal !== undefined && !open && !isAmazon(this.#server);
+    return iamFindings(
+      {
+        username,
+        otherKeys: keys.filter((key) => key !== live).map(({ id }) => id),
+        key: live === undefined ? "missing" : closed ? "closed" : live.active ? "active" : "inactive",
+        refusal: open ? refusal : undefined,
+        inlinePolicies: inline,
+        attachedPolicies: attached,
+        groups: await this.#groups(username),
+        policy: own === undefined ? "missing" : same ? "same" : "other",
+      },
+      open,
+    );
+  }
+
+  /** Servers without groups refuse the question. */
+  async #groups(UserName: string): Promise<readonly string[]> {
+    try {
+      const { Groups = [] } = await this.#clients.iam.send(new ListGroupsForUserCommand({ UserName }));
+      return Groups.flatMap(({ GroupName }) => (GroupName === undefined ? [] : [GroupName]));
+    } catch (error) {
+      if (/NotImplemented|InvalidAction|UnknownOperation|MethodNotAllowed/.test(errorCode(error))) return [];
+      throw describe(error, this.#where("ListGroupsForUser"));
     }
-    return drift;
   }
 
   async remove(UserName: string): Promise<void> {
@@ -132,14 +149,6 @@ export class IamUsers {
     for (const { id } of await this.#keys(UserName)) await this.#deleteKey(UserName, id);
     await this.#removePolicies(UserName, false);
     await this.#unlessMissing("DeleteUser", () => iam.send(new DeleteUserCommand({ UserName })));
-  }
-
-  /**
-   * Whether a key that should be inactive is refused all the same: SeaweedFS forgets a key's status where its users lie in
-   * PostgreSQL, and refuses it for want of a policy.
-   */
-  async #isClosed(active: boolean, known: AccessKey, prefix: string): Promise<boolean> {
-    return active && !isAmazon(this.#server) && (await this.#refusal(known, prefix)) !== undefined;
   }
 
   #policy(prefix: string): PolicyDocument {

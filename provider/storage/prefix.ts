@@ -1,5 +1,6 @@
 /** `tenancy:storage:Prefix`: a tenant's folders under one prefix of a shared bucket or file system, and access to it. */
 import type { Platform, S3Server } from "../config.ts";
+import { type Finding, repairable, tellAll } from "../finding.ts";
 import { type CallContext, type CheckFailure, type Handler, isUnknown, ProviderError } from "../handler.ts";
 import type { PrefixInputs, PrefixOutputs } from "../inputs.ts";
 import { assertAdoptable, isInstance, newMark, parseMark } from "../mark.ts";
@@ -79,17 +80,30 @@ export function prefixHandler({
         return { id: `${inputs.server}/${inputs.prefix}`, outputs };
       }),
 
-    read: (_context, _id, inputs, outputs) =>
+    read: (context, _id, inputs, outputs) =>
       forTenant(inputs, async () => {
         const store = backend(inputs);
         const [markText, what] = await Promise.all([store.readMark(inputs.prefix), store.exists(inputs)]);
-        const drift: string[] = [];
+        const found: Finding[] = [];
         if (markText === undefined && what === undefined && (await store.data(inputs)) === undefined) return undefined;
         const mark = parseMark(markText);
-        if (mark === undefined) drift.push(`the mark of storage prefix ${inputs.prefix} is missing`);
-        else if (!isInstance(mark, outputs))
-          drift.push(`storage prefix ${inputs.prefix} is marked as another instance's, of ${mark.urn}`);
-        drift.push(...(await store.drift(inputs, outputs)));
+        const field = `mark of ${inputs.prefix}`;
+        if (mark === undefined) {
+          found.push(
+            repairable(
+              field,
+              markText === undefined ? "missing" : "no mark of this tool",
+              "there",
+              `the mark of storage prefix ${inputs.prefix} is missing`,
+            ),
+          );
+        } else if (!isInstance(mark, outputs)) {
+          const sentence = `storage prefix ${inputs.prefix} is marked as another instance's, of ${mark.urn}`;
+          const statements = [`-- if this stack's state is the right one: npm run tenancy -- adopt ${inputs.tenant}`];
+          found.push({ field, is: mark.urn, should: outputs.markUrn, sentence, mend: "by hand", statements });
+        }
+        found.push(...(await store.drift(inputs, outputs)));
+        const drift = tellAll(context, found);
         return { inputs: drift.length === 0 ? inputs : { ...inputs, drift }, outputs: { ...outputs, ...inputs } };
       }),
 

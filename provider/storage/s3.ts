@@ -6,6 +6,7 @@ import {
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
 import type { S3Server } from "../config.ts";
+import { repairable } from "../finding.ts";
 import type { PrefixInputs } from "../inputs.ts";
 import type { StorageBackend } from "./backend.ts";
 import { connectS3, type S3Clients } from "./client.ts";
@@ -103,7 +104,10 @@ export function s3Backend(
     grant: (context, inputs, known, rotate) => users.grant(context, inputs, known, rotate),
     async drift(inputs, known) {
       const folders = await missingFolders(inputs);
-      return [...(await users.drift(inputs, known)), ...folders.map((key) => `folder ${key} is missing`)];
+      return [
+        ...(await users.drift(inputs, known)),
+        ...folders.map((key) => repairable(`folder ${key}`, "missing", "there", `folder ${key} is missing`)),
+      ];
     },
     revoke: ({ username }) => users.remove(username),
     async empty(context, prefix) {

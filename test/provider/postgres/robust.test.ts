@@ -263,7 +263,7 @@ describe("the Baseline", () => {
     const bare = postgresDependencies({ platform, templates, projectDir });
     const making = baselineHandler(bare).create(context("main"), baselineInputs(["vector"]));
     await expect(making).rejects.toThrow(
-      /PUBLIC has rights on the database[^]*lo_create[^]*REVOKE ALL ON SCHEMA public FROM PUBLIC;[^]*CREATE EXTENSION "vector" SCHEMA extensions;/,
+      /PUBLIC has rights on the database[^]*lo_create[^]*REVOKE ALL ON SCHEMA public FROM PUBLIC;[^]*CREATE EXTENSION IF NOT EXISTS "vector" SCHEMA extensions;/,
     );
     await bare.pools.close();
     await asAdmin(`DROP DATABASE ${database} WITH (FORCE)`);

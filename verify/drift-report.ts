@@ -1,0 +1,117 @@
+/** What a person reads of a drift report, and the statements beside what belongs to nobody. */
+import { canaryPrefix } from "../components/naming.ts";
+import type { Finding } from "../provider/finding.ts";
+import { identifier } from "../provider/postgres/quote.ts";
+import { expiryOf, isCanaryId } from "./canary/id.ts";
+import type { DriftReport, PlaceDrift } from "./drift.ts";
+import type { Orphan } from "./orphans/orphan.ts";
+
+/** Id of the canary that a name is of; undefined for every other name. */
+export function canaryOf({ name }: Orphan): string | undefined {
+  const match = new RegExp(`(?:^|:|/)${canaryPrefix}(?:_|:|\\.|s/)([0-9a-z]+)(?:-|__)([0-9a-z]{8})(?![0-9a-z])`).exec(
+    name,
+  );
+  const id = match === null ? undefined : `${match[1] ?? ""}-${match[2] ?? ""}`;
+  return id !== undefined && isCanaryId(id) ? id : undefined;
+}
+
+/** Catalogue entries are named by their id alone, which a tenant's could be like. */
+export function isCanary(orphan: Orphan): boolean {
+  if (orphan.kind !== "catalogue entry") return canaryOf(orphan) !== undefined;
+  return isCanaryId(orphan.name) && orphan.detail.includes(`schema ${canaryPrefix}_`);
+}
+
+const who: Readonly<Record<Finding["mend"], string>> = {
+  repair: "mended by `tenancy drift --repair`",
+  administrator: "an administrator runs",
+  "by hand": "left to a person",
+};
+
+export function textReport(report: DriftReport): string {
+  const { drift, orphans, unknown, notes, read } = report;
+  const count = drift.reduce((sum, { findings }) => sum + findings.length, 0);
+  const [canaries, strays] = [orphans.filter(isCanary), orphans.filter((orphan) => !isCanary(orphan))];
+  const lines: string[] = [];
+  for (const place of drift) lines.push(title(place), ...place.findings.flatMap(findingLines), "");
+  if (strays.length > 0) {
+    lines.push("orphans: on the servers, and of no known tenant; nothing is ever removed by this tool");
+    for (const orphan of strays) lines.push(...orphanLines(orphan));
+    lines.push("");
+  }
+  if (canaries.length > 0) {
+    lines.push("canaries of verification runs: removed by the run, or after their expiry by the next one");
+    for (const orphan of canaries) lines.push(`  ${place(orphan)}  until ${expiry(orphan)}`);
+    lines.push("");
+  }
+  if (unknown.length > 0) lines.push("not found out:", ...unknown.map((sentence) => `  ${sentence}`), "");
+  if (notes.length > 0) lines.push("notes:", ...notes.map((sentence) => `  ${sentence}`), "");
+  const differ = count === 0 ? "nothing differs" : `${count} ${count === 1 ? "thing differs" : "things differ"}`;
+  lines.push(
+    `drift: ${read} ${read === 1 ? "place" : "places"} read, ${differ}, ${strays.length} ` +
+      `${strays.length === 1 ? "orphan" : "orphans"}${unknown.length === 0 ? "" : `, ${unknown.length} not found out`}`,
+  );
+  return lines.join("\n");
+}
+
+function title({ tenant, store, server, place: name }: PlaceDrift): string {
+  return tenant === undefined ? `${store} server ${server}` : `tenant ${tenant}, ${store} on ${server}, ${name}`;
+}
+
+function findingLines({ sentence, field, is, should, mend, statements }: Finding): string[] {
+  return [
+    `  ${sentence}`,
+    `    ${field}`,
+    `    is:     ${is}`,
+    `    should: ${should}`,
+    `    ${who[mend]}${statements.length === 0 ? "" : ":"}`,
+    ...statements.map((statement) => `      ${statement}`),
+  ];
+}
+
+function place({ store, server, kind, name }: Orphan): string {
+  return `${store} on ${server}: ${kind} ${name}`;
+}
+
+function expiry(orphan: Orphan): string {
+  const id = canaryOf(orphan) ?? orphan.name;
+  return new Date(expiryOf(id)).toISOString();
+}
+
+function orphanLines(orphan: Orphan): string[] {
+  const since = orphan.since === undefined ? "" : `, since ${orphan.since}`;
+  return [
+    `  ${place(orphan)}`,
+    `    ${orphan.detail}${since}`,
+    ...removalOf(orphan).map((statement) => `      ${statement}`),
+  ];
+}
+
+/** What a person would run, after having found out that nobody needs it. */
+export function removalOf({ kind, name }: Orphan): string[] {
+  switch (kind) {
+    case "schema":
+      return [`DROP SCHEMA ${identifier(name)} CASCADE;  -- deletes its rows: back them up first`];
+    case "role":
+      return [`REASSIGN OWNED BY … ; DROP OWNED BY ${identifier(name)}; DROP ROLE ${identifier(name)};`];
+    case "catalogue entry":
+      return [`-- put the tenant back into the registry, or have its stack remove it by \`state: offboarding\``];
+    case "ACL user":
+      return [`ACL DELUSER ${name}`, "ACL SAVE"];
+    case "keys":
+      return [`-- look at them with SCAN … MATCH, then UNLINK them`];
+    case "IAM user":
+      return [`aws iam delete-user --user-name ${name}  # after its access keys and policies`];
+    case "access key":
+      return [`aws iam delete-access-key --access-key-id ${name}`];
+    default:
+      return [];
+  }
+}
+
+export function jsonReport(report: DriftReport): string {
+  const orphans = report.orphans.map((orphan) => {
+    const until = isCanary(orphan) ? { canaryUntil: expiry(orphan) } : {};
+    return { ...orphan, ...until, statements: isCanary(orphan) ? [] : removalOf(orphan) };
+  });
+  return JSON.stringify({ ...report, orphans }, null, 2);
+}
