@@ -59,6 +59,11 @@ export interface Engine {
   run(operation: Operation, options?: RunOptions): Promise<RunResult>;
   /** Outputs of the stack with secrets in plain text: only for the process's own use. */
   outputs(): Promise<Readonly<Record<string, unknown>>>;
+  /**
+   * The stack's configuration by full key, as in `tenancy:platformFile`, with secure values in plain text: only for the
+   * process's own use. Objects are JSON text.
+   */
+  config(): Promise<Readonly<Record<string, string>>>;
   exportState(): Promise<StackExport>;
   importState(state: StackExport): Promise<void>;
 }

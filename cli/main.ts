@@ -2,9 +2,11 @@
 import { Command } from "commander";
 import { checkCommand } from "./commands/check.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
+import { driftCommand } from "./commands/drift.ts";
 import { engineCommand } from "./commands/engine.ts";
 import { adoptCommand, operationCommands } from "./commands/operations.ts";
 import { statusCommand } from "./commands/status.ts";
+import { verifyCommand } from "./commands/verify.ts";
 import { runMain } from "./run-main.ts";
 
 const program = new Command("tenancy")
@@ -14,6 +16,8 @@ const commands = [
   checkCommand(),
   ...operationCommands(),
   statusCommand(),
+  verifyCommand(),
+  driftCommand(),
   credentialsCommand(),
   adoptCommand(),
   engineCommand(),

@@ -36,6 +36,8 @@ const stepKinds: Readonly<Record<string, StepKind | undefined>> = {
   refresh: "refresh",
 };
 
+const configSchema = z.record(z.string(), z.object({ value: z.string() }));
+
 const lockSchema = z.object({ pid: z.number(), hostname: z.string() });
 
 export class PulumiEngine implements Engine {
@@ -120,6 +122,14 @@ export class PulumiEngine implements Engine {
   async outputs(): Promise<Readonly<Record<string, unknown>>> {
     const outputs = await this.#stack.outputs();
     return Object.fromEntries(Object.entries(outputs).map(([name, { value }]) => [name, value as unknown]));
+  }
+
+  async config(): Promise<Readonly<Record<string, string>>> {
+    const file = this.#configFile === undefined ? [] : ["--config-file", this.#configFile];
+    const shown = ["config", "--stack", this.#project.stack, "--json", "--show-secrets", ...file];
+    const parsed = configSchema.safeParse(JSON.parse(await this.#command(shown)));
+    if (!parsed.success) throw new UserError(`stack ${this.#project.stack}: \`pulumi config\` gave no configuration.`);
+    return Object.fromEntries(Object.entries(parsed.data).map(([key, { value }]) => [key, value]));
   }
 
   async exportState(): Promise<StackExport> {

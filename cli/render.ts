@@ -102,16 +102,21 @@ export function partsOf(urn: string): UrnParts {
 export class Progress {
   readonly #label: string;
   readonly #total: number | undefined;
+  readonly #unit: string;
   readonly #live: boolean;
   readonly #started = Date.now();
   #last = Date.now();
   #done = 0;
   #status = "";
 
-  /** @param total - number of steps where it is known */
-  constructor(label: string, total: number | undefined) {
+  /**
+   * @param total - number of steps where it is known
+   * @param unit - what a step is one of
+   */
+  constructor(label: string, total: number | undefined, unit = "resources") {
     this.#label = label;
     this.#total = total;
+    this.#unit = unit;
     this.#live = isLive(process.stderr);
   }
 
@@ -134,7 +139,7 @@ export class Progress {
     this.#last = Date.now();
     const seconds = ((Date.now() - this.#started) / 1000).toFixed(0);
     const count = this.#total === undefined ? String(this.#done) : `${this.#done} of ${this.#total}`;
-    const text = `${this.#label}: ${count} resources, ${seconds} s`;
+    const text = `${this.#label}: ${count} ${this.#unit}, ${seconds} s`;
     if (!this.#live) {
       process.stderr.write(`${text}\n`);
       return;

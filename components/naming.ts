@@ -15,12 +15,18 @@ export const prefixMaxLength = 16;
  * Prefixes that would give names in the space of PostgreSQL (`pg_…`, and `information` with the tenant `schema`),
  * of this tool (`tenancy:mark:…`), or of the platform's own schemas.
  */
-const reservedPrefixes = ["pg", "tenancy", "platform", "extensions", "information"];
-const reservedBegins = ["pg_", "tenancy_"];
+const reservedPrefixes = ["pg", "tenancy", "platform", "extensions", "information", "canary"];
+const reservedBegins = ["pg_", "tenancy_", "canary_"];
 
 export function isReservedPrefix(prefix: string): boolean {
   return reservedPrefixes.includes(prefix) || reservedBegins.some((begin) => prefix.startsWith(begin));
 }
+
+/** Prefix of the tenants that `tenancy verify` makes for a run: what carries it may be removed. */
+export const canaryPrefix = "canary";
+
+/** The minute of a canary's expiry since 1970 in base 36, and eight random characters. */
+export const canaryIdPattern = /^[0-9a-z]{4,8}-[0-9a-z]{8}$/;
 
 /** PostgreSQL cuts longer identifiers silently: NAMEDATALEN is 64, with the closing NUL. */
 export const maxNameBytes = 63;
@@ -98,6 +104,7 @@ function assertLegal(prefix: string, id: string): void {
   if (!tenantIdPattern.test(id)) {
     throw new Error(`tenant ${JSON.stringify(id)}: no legal id; allowed is ${tenantIdPattern.source}`);
   }
+  if (prefix === canaryPrefix && canaryIdPattern.test(id)) return;
   if (!prefixPattern.test(prefix) || prefix.length > prefixMaxLength || isReservedPrefix(prefix)) {
     throw new Error(
       `tenant ${id}: ${JSON.stringify(prefix)} is no legal naming prefix; allowed are at most ${prefixMaxLength} ` +

@@ -22,7 +22,7 @@ const everything: readonly Check[] = [
   { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
   { name: "types", command: ["tsc", "--noEmit"] },
   { name: "lint", command: ["eslint", "."] },
-  { name: "generated files", command: ["node", "tenants/generate.ts", "--check"] },
+  { name: "generated files", command: ["node", "dev/generate.ts", "--check"] },
   { name: "tests", command: vitest },
 ];
 const crashes: readonly Check[] = [{ name: "crashes", command: [...vitest, "test/e2e/crash"] }];

@@ -16,6 +16,7 @@ const parts = [
   "templates",
   "cli",
   "dev",
+  "verify",
 ];
 
 export function copyProject(target: string): void {

@@ -116,7 +116,7 @@ function typeOf(value: Property): string {
   return value.type === "string" ? "text" : String(value.type);
 }
 
-const introduction = `<!-- Written by tenants/generate.ts from tenants/schema.ts: change it there. -->
+const introduction = `<!-- Written by dev/generate.ts from tenants/schema.ts: change it there. -->
 
 # The registry
 

@@ -56,6 +56,8 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
       const { resources } = await loadState(stateFile, passphrase);
       return plain(resources.find(({ type }) => type === stackType)?.outputs ?? {});
     },
+    config: () =>
+      Promise.resolve(Object.fromEntries(Object.entries(options.config).map(([key, { value }]) => [key, value]))),
     async exportState() {
       return JSON.parse(formatState(await loadState(stateFile, passphrase))) as StackExport;
     },

@@ -101,9 +101,9 @@ describe("tenancy check", () => {
   });
 });
 
-describe("node tenants/generate.ts --check", () => {
+describe("node dev/generate.ts --check", () => {
   it("ends with 0 when the files are up to date", async () => {
-    const script = join(project, "tenants", "generate.ts");
+    const script = join(project, "dev", "generate.ts");
     const { stderr } = await promisify(execFile)(process.execPath, [script, "--check"]);
     expect(stderr).toBe("");
   });

@@ -130,7 +130,7 @@ describe("legality", () => {
     );
   });
 
-  it.each(["pg", "pg_x", "tenancy", "tenancy_x", "platform", "extensions", "information"])(
+  it.each(["pg", "pg_x", "tenancy", "tenancy_x", "platform", "extensions", "information", "canary", "canary_x"])(
     "reserves the prefix %s",
     (prefix) => {
       expect(isReservedPrefix(prefix)).toBe(true);
@@ -138,7 +138,7 @@ describe("legality", () => {
     },
   );
 
-  it.each(["pgx", "tenant", "ekn", "platform_a", "tenancyx"])("leaves the prefix %s free", (prefix) => {
+  it.each(["pgx", "tenant", "ekn", "platform_a", "tenancyx", "canarys"])("leaves the prefix %s free", (prefix) => {
     expect(isReservedPrefix(prefix)).toBe(false);
   });
 
@@ -153,6 +153,23 @@ describe("legality", () => {
 
   it.each(["", "1a", "a__b", "_a", "a_", "A", "a-b", "a".repeat(17), "a\n"])("refuses the prefix %j", (prefix) => {
     expect(() => redisNames(prefix, "a")).toThrow("no legal naming prefix");
+  });
+});
+
+describe("canaries", () => {
+  it("have names of their own in each store", () => {
+    expect(postgresNames("canary", "hsx12-0a1b2c3d").schema).toBe("canary_hsx12__0a1b2c3d");
+    expect(redisNames("canary", "hsx12-0a1b2c3d").keyPrefix).toBe("canary:hsx12-0a1b2c3d:");
+    expect(storageNames("canary", "hsx12-0a1b2c3d")).toEqual({
+      prefix: "canarys/hsx12-0a1b2c3d/",
+      username: "canary.hsx12-0a1b2c3d",
+    });
+  });
+
+  it.each(["acme", "hsx12-0a1b2c3", "hsx12-0a1b2c3d-1", "hsx12--a1b2c3d"])("have no id like %s", (id) => {
+    for (const names of [postgresNames, redisNames, storageNames]) {
+      expect(() => names("canary", id)).toThrow('"canary" is no legal naming prefix');
+    }
   });
 });
 

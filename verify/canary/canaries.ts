@@ -1,0 +1,231 @@
+/**
+ * Canaries: tenants made for one run by the handlers that make every tenant, so that what would do harm is tried on
+ * something that nobody needs.
+ */
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { canaryPrefix, postgresNames, redisNames, storageNames } from "../../components/naming.ts";
+import type { Platform } from "../../provider/config.ts";
+import type { CallContext } from "../../provider/handler.ts";
+import { createHandlers } from "../../provider/handlers.ts";
+import type {
+  AclUserInputs,
+  PrefixInputs,
+  PrefixOutputs,
+  SchemaInputs,
+  StoreName,
+  TenantInputs,
+} from "../../provider/inputs.ts";
+import { forgetCanary } from "../../provider/postgres/canary-rows.ts";
+import { PostgresPools } from "../../provider/postgres/pool.ts";
+import type { AnyHandler } from "../../provider/rpc.ts";
+import { checkVariables, loadTemplate } from "../../templates/load.ts";
+import { builtIn } from "../../tenants/settings.ts";
+import type { Party } from "../party.ts";
+import { isEmbedded } from "../servers.ts";
+import type { Place } from "./lease.ts";
+import {
+  canaryFolders,
+  type LiveCanaries,
+  type LiveCanary,
+  liveFiles,
+  livePostgres,
+  liveRedis,
+  liveS3,
+} from "./live.ts";
+
+const types: Readonly<Record<StoreName, string>> = {
+  postgres: "tenancy:postgres:Schema",
+  redis: "tenancy:redis:AclUser",
+  storage: "tenancy:storage:Prefix",
+};
+
+/** Stands in for a backup, since nothing in a canary is anyone's. */
+const backupWaiver = { reason: "canary of a verification run", name: "tenancy verify" };
+
+export interface CanaryOptions {
+  readonly platform: Platform;
+  readonly project: string;
+  readonly stack: string;
+  readonly projectDir: string;
+  /** Absolute path of the templates. */
+  readonly templates: string;
+  /** Ports and folders of this machine's development servers. */
+  readonly embedded: ReadonlySet<string>;
+  /** Connections of each login: as many attempts may run at once. */
+  readonly connections: number;
+}
+
+/** Makes, finds and removes canaries on the platform's servers. */
+export class Canaries {
+  readonly #options: CanaryOptions;
+  readonly #handlers: ReadonlyMap<string, AnyHandler>;
+  readonly #pools: PostgresPools;
+
+  constructor(options: CanaryOptions) {
+    this.#options = options;
+    this.#handlers = createHandlers(options);
+    this.#pools = new PostgresPools(options.platform);
+  }
+
+  /**
+   * Makes the canary on one server.
+   *
+   * @throws ProviderError when the server refuses; Error with the faults when the handler's check does
+   */
+  async make(id: string, place: Place, signal: AbortSignal): Promise<Party> {
+    const handler = this.#handler(place.store);
+    const inputs = this.#inputs(id, place);
+    const context = this.#context(id, place.store, signal);
+    const faults = await handler.check(context, undefined, { ...inputs });
+    if (faults.length > 0) throw new Error(faults.map(({ reason }) => reason).join("\n"));
+    const { outputs } = await handler.create(context, { ...inputs });
+    return this.#party(id, place, outputs);
+  }
+
+  /** Whether the platform still has the server. */
+  knows({ store, server }: Place): boolean {
+    return this.#options.platform[store][server] !== undefined;
+  }
+
+  /** What there is of canaries on one server, whoever made them. */
+  find({ store, server: name }: Place): Promise<LiveCanaries> {
+    if (store === "postgres") return livePostgres(this.#pools, name);
+    if (store === "redis") return liveRedis(serverOf(this.#options.platform.redis, name));
+    const server = serverOf(this.#options.platform.storage, name);
+    return server.kind === "s3" ? liveS3(server) : liveFiles(server);
+  }
+
+  /**
+   * Removes what `find` found. Can be run again.
+   *
+   * @throws ProviderError, or Error when something was left alone
+   */
+  async remove(id: string, place: Place, live: LiveCanary): Promise<void> {
+    const { store, server } = place;
+    const handler = this.#handler(store);
+    const inputs = this.#inputs(id, place);
+    const signal = new AbortController().signal;
+    const urn = live.mark?.urn ?? this.#urn(id, store);
+    let refusal: string | undefined;
+    const context: CallContext = {
+      ...this.#context(id, store, signal),
+      urn,
+      adopt: new Set([id]),
+      warn: (message) => {
+        refusal = message;
+      },
+    };
+    const instanceToken = live.mark?.token ?? (live.there ? await this.#adopt(handler, context, inputs) : "");
+    const outputs = { ...inputs, accessKeyId: "", secretAccessKey: "", markUrn: urn, instanceToken };
+    await handler.delete(context, id, { ...outputs, state: "offboarding", backupWaiver });
+    if (refusal !== undefined) throw new Error(refusal);
+    if (store === "postgres") await forgetCanary(this.#pools, server, id);
+    if (store === "storage") await this.#removeFolders(server);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...[...this.#handlers.values()].map((handler) => handler.close?.()), this.#pools.close()]);
+  }
+
+  /** Gives what has lost its mark a new one: everything under the canaries' prefix is this command's. */
+  async #adopt(handler: AnyHandler, context: CallContext, inputs: TenantInputs): Promise<string> {
+    const { outputs } = await handler.create(context, { ...inputs });
+    return String(outputs.instanceToken);
+  }
+
+  /** The folders above the canaries, once they are empty. */
+  async #removeFolders(name: string): Promise<void> {
+    const server = serverOf(this.#options.platform.storage, name);
+    if (server.kind !== "filesystem") return;
+    const { folder, marks } = canaryFolders(server);
+    // Another run's canary may lie in them.
+    for (const path of [folder, marks]) await rmdir(path).catch(() => undefined);
+  }
+
+  #handler(store: StoreName): AnyHandler {
+    const handler = this.#handlers.get(types[store]);
+    if (handler === undefined) throw new Error(`no handler for ${types[store]}`);
+    return handler;
+  }
+
+  #urn(id: string, store: StoreName): string {
+    return `urn:pulumi:${this.#options.stack}::${this.#options.project}::${types[store]}::${id}`;
+  }
+
+  #context(id: string, store: StoreName, signal: AbortSignal): CallContext {
+    return {
+      urn: this.#urn(id, store),
+      adopt: new Set(),
+      warn: () => undefined,
+      status: () => undefined,
+      signal,
+    };
+  }
+
+  #inputs(id: string, { store, server }: Place): SchemaInputs | AclUserInputs | PrefixInputs {
+    const shared = { server, tenant: id, state: "active" } as const;
+    const password = (): string => randomBytes(24).toString("base64url");
+    if (store === "redis") return { ...shared, ...redisNames(canaryPrefix, id), password: password() };
+    if (store === "storage") {
+      return { ...shared, ...storageNames(canaryPrefix, id), folders: [...builtIn.folders], rotation: 0 };
+    }
+    const { templates, connections } = this.#options;
+    const template = loadTemplate(
+      templates,
+      existsSync(join(templates, canaryPrefix)) ? canaryPrefix : "knowledge-graph",
+    );
+    return {
+      ...shared,
+      ...postgresNames(canaryPrefix, id),
+      externalId: `canary-${id}`,
+      connectionLimit: connections,
+      readOnlyConnectionLimit: connections,
+      template: template.name,
+      variables: checkVariables(template, {}).values,
+      templateFiles: template.files,
+      additionalFiles: [],
+      additionalRoot: "tenants",
+      password: password(),
+      readOnlyPassword: password(),
+    };
+  }
+
+  #party(id: string, { store, server: name }: Place, outputs: object): Party {
+    const { platform, embedded } = this.#options;
+    if (store === "postgres") {
+      const server = serverOf(platform.postgres, name);
+      const { password, readOnlyPassword } = outputs as SchemaInputs;
+      const names = postgresNames(canaryPrefix, id);
+      const place = { name, server, embedded: isEmbedded(embedded, store, server), names, password, readOnlyPassword };
+      return { id, canary: true, postgres: place };
+    }
+    if (store === "redis") {
+      const server = serverOf(platform.redis, name);
+      const { password } = outputs as AclUserInputs;
+      const names = redisNames(canaryPrefix, id);
+      return {
+        id,
+        canary: true,
+        redis: { name, server, embedded: isEmbedded(embedded, store, server), names, password },
+      };
+    }
+    const server = serverOf(platform.storage, name);
+    const { accessKeyId, secretAccessKey } = outputs as PrefixOutputs;
+    const key = { accessKeyId, secretAccessKey };
+    const names = storageNames(canaryPrefix, id);
+    return {
+      id,
+      canary: true,
+      storage: { name, server, embedded: isEmbedded(embedded, store, server), names, ...key },
+    };
+  }
+}
+
+function serverOf<S>(servers: Readonly<Record<string, S>>, name: string): S {
+  const server = servers[name];
+  if (server === undefined) throw new Error(`the platform has no server "${name}"`);
+  return server;
+}

@@ -1,0 +1,171 @@
+/** The tenants of a stack as parties: names from the registry, logins from the stack's outputs, servers from the platform. */
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type { Connections } from "../cli/connections.ts";
+import type { Project } from "../cli/project.ts";
+import { postgresNames, redisNames, storageNames } from "../components/naming.ts";
+import { parsePlatform, PlatformError } from "../components/platform.ts";
+import type { Platform } from "../provider/config.ts";
+import { type StoreName, storeNames } from "../provider/inputs.ts";
+import type { TenantRecord } from "../tenants/load.ts";
+import type { Party } from "./party.ts";
+import { isEmbedded } from "./servers.ts";
+
+/** Ports on 127.0.0.1 and folders of the development servers in a folder of services, for `isEmbedded`. */
+export async function embeddedServers(dir: string): Promise<ReadonlySet<string>> {
+  // Only loaded where it is used: nothing but development and tests depends on it.
+  const { paths, readState } = await import("../dev/services/state.ts");
+  // A damaged file makes the servers shared ones, on which less is tried.
+  const state = await readState(dir).catch(() => undefined);
+  if (state === undefined) return new Set();
+  const { ports } = state;
+  return new Set([
+    `postgres:${ports.postgres}`,
+    `redis:${ports["redis-1"]}`,
+    `redis:${ports["redis-2"]}`,
+    `storage:${ports.s3}`,
+    `storage:${paths(dir).files}`,
+  ]);
+}
+
+/**
+ * The platform's servers as the stack's configuration names them.
+ *
+ * @param config - by full key, in plain text
+ * @throws PlatformError with all faults
+ */
+export function platformOf(config: Readonly<Record<string, string>>, project: Project): Platform {
+  const file = config["tenancy:platformFile"];
+  const inline = config["tenancy:platform"];
+  if ((file === undefined) === (inline === undefined)) {
+    throw new PlatformError(
+      `stack ${project.stack}: its configuration must have one of tenancy:platform and tenancy:platformFile; ` +
+        `it has ${file === undefined ? "none" : "both"}.`,
+    );
+  }
+  if (inline !== undefined)
+    return parsePlatform(json(inline, "tenancy:platform"), "tenancy:platform", project.dir).servers;
+  const path = resolve(project.dir, file ?? "");
+  return parsePlatform(json(readText(path), path), path, dirname(path)).servers;
+}
+
+export interface Parties {
+  /** Active tenants that are in the stack, sorted by id. */
+  readonly parties: readonly Party[];
+  /** Why a tenant is none of them, as a sentence. */
+  readonly left: readonly { readonly id: string; readonly reason: string; readonly isFault: boolean }[];
+}
+
+/** @param live - what the stack's outputs tell of each tenant */
+export function partiesOf(
+  records: readonly TenantRecord[],
+  live: ReadonlyMap<string, Connections>,
+  platform: Platform,
+  embedded: ReadonlySet<string>,
+): Parties {
+  const parties: Party[] = [];
+  const left: Parties["left"][number][] = [];
+  const known = new Map(records.map((record) => [record.id, record]));
+  const ids = [...new Set([...known.keys(), ...live.keys()])].sort();
+  for (const id of ids) {
+    const record = known.get(id);
+    const connections = live.get(id);
+    if (connections === undefined) {
+      left.push({ id, reason: "is new in the registry and not in the stack yet", isFault: false });
+    } else if (connections.state !== "active") {
+      left.push({ id, reason: `is ${connections.state}: its logins are closed`, isFault: false });
+    } else if (record === undefined) {
+      left.push({
+        id,
+        reason: "is active in the stack and not in the registry: run `npm run up` first",
+        isFault: true,
+      });
+    } else {
+      const { party, faults } = partyOf(record, connections, platform, embedded);
+      parties.push(party);
+      for (const reason of faults) left.push({ id, reason, isFault: true });
+    }
+  }
+  return { parties, left };
+}
+
+function partyOf(
+  { id, prefix, placement }: TenantRecord,
+  { postgres, redis, storage }: Connections,
+  platform: Platform,
+  embedded: ReadonlySet<string>,
+): { party: Party; faults: string[] } {
+  const faults: string[] = [];
+  const missing = (store: StoreName): void => {
+    const name = placement[store];
+    faults.push(
+      name === undefined
+        ? `has ${store} in the stack and not in the registry: run \`npm run up\` first`
+        : `lies on the ${store} server "${name}", which the platform does not have`,
+    );
+  };
+  const place = <S extends StoreName>(store: S) => {
+    const name = placement[store] ?? "";
+    const server = (platform[store] as Record<string, Platform[S][string] | undefined>)[name];
+    if (server !== undefined) return { name, server, embedded: isEmbedded(embedded, store, server) };
+    missing(store);
+    return undefined;
+  };
+  const party: { -readonly [K in keyof Party]: Party[K] } = { id, canary: false };
+  if (postgres !== undefined) {
+    const { password, readOnlyPassword } = postgres;
+    const at = place("postgres");
+    if (at !== undefined) party.postgres = { ...at, names: postgresNames(prefix, id), password, readOnlyPassword };
+  }
+  if (redis !== undefined) {
+    const at = place("redis");
+    if (at !== undefined) party.redis = { ...at, names: redisNames(prefix, id), password: redis.password };
+  }
+  if (storage !== undefined) {
+    const at = place("storage");
+    const { accessKeyId, secretAccessKey } =
+      "accessKeyId" in storage ? storage : { accessKeyId: "", secretAccessKey: "" };
+    if (at !== undefined) party.storage = { ...at, names: storageNames(prefix, id), accessKeyId, secretAccessKey };
+  }
+  return { party, faults };
+}
+
+/** Every secret that a report must not show: of the platform's logins and of each party. */
+export function secretsOf(platform: Platform, parties: readonly Party[]): string[] {
+  return given([
+    ...Object.values(platform.postgres).flatMap(({ admin, provisioner }) => [admin?.password, provisioner.password]),
+    ...Object.values(platform.redis).map(({ password }) => password),
+    ...Object.values(platform.storage).map((server) => (server.kind === "s3" ? server.secretAccessKey : undefined)),
+    ...parties.flatMap(partySecrets),
+  ]);
+}
+
+export function partySecrets({ postgres, redis, storage }: Party): string[] {
+  return given([postgres?.password, postgres?.readOnlyPassword, redis?.password, storage?.secretAccessKey]);
+}
+
+function given(secrets: readonly (string | undefined)[]): string[] {
+  return secrets.filter((secret) => secret !== undefined && secret !== "") as string[];
+}
+
+/** The stores that a party has, of those asked for. */
+export function storesOf(party: Party, wanted: readonly StoreName[]): StoreName[] {
+  return storeNames.filter((store) => wanted.includes(store) && party[store] !== undefined);
+}
+
+function json(text: string, place: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new PlatformError(`${place} is not JSON.`);
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    throw new PlatformError(`${path} cannot be read (${code}). For the embedded services run \`npm run dev\`.`);
+  }
+}
