@@ -102,7 +102,7 @@ export function loadTemplate(root: string, name: string): Template {
   const path = join(root, name);
   const folder = templateName.test(name) ? folderState(path) : "";
   const known = loaded.get(path);
-  if (known !== undefined && known.folder === folder) return known.template;
+  if (known?.folder === folder) return known.template;
   const template = readTemplate(root, name);
   loaded.set(path, { folder, template });
   return template;
