@@ -1,7 +1,9 @@
 /** The stack: every tenant of the registry in every store, as one declarative diff. */
+import "./components/quiet-sdk.ts";
 import { dirname, relative, resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
+import pLimit from "p-limit";
 import { readPlatform, serverNames } from "./components/platform.ts";
 import { rosterEntries } from "./components/roster-entries.ts";
 import { TenantSources } from "./components/tenant-sources.ts";
@@ -10,7 +12,10 @@ import { withUserFaults } from "./components/user-faults.ts";
 import { Baseline, Roster, TenancyProvider } from "./provider/resources.ts";
 import { loadRegistry } from "./tenants/load.ts";
 
-export const tenants = withUserFaults(() => {
+/** So many tenants are under way at once: a registration that waits holds memory in each of three processes. */
+const tenantsAtOnce = 64;
+
+export const tenants = await withUserFaults(async () => {
   const projectDir = import.meta.dirname;
   const config = new pulumi.Config("tenancy");
   const templates = config.get("templates") ?? "templates";
@@ -52,15 +57,15 @@ export const tenants = withUserFaults(() => {
     { dependsOn: roster, protect: live },
   );
 
-  return Object.fromEntries(
-    registry.tenants.map((record) => {
-      const files = {
-        templateFiles: sources.templateFiles(record),
-        additionalFiles: sources.additionalFiles(record),
-        additionalRoot: relative(projectDir, dirname(registryPath)),
-      };
-      const tenant = new Tenant(record, { platform, secret, ...files }, { provider, dependsOn: [roster] });
-      return [record.id, tenant.connections];
-    }),
-  );
+  const connections = await pLimit(tenantsAtOnce).map(registry.tenants, async (record) => {
+    const files = {
+      templateFiles: sources.templateFiles(record),
+      additionalFiles: sources.additionalFiles(record),
+      additionalRoot: relative(projectDir, dirname(registryPath)),
+    };
+    const tenant = new Tenant(record, { platform, secret, ...files }, { provider, dependsOn: [roster] });
+    await tenant.registered();
+    return [record.id, tenant.connections] as const;
+  });
+  return Object.fromEntries(connections);
 });

@@ -26,6 +26,14 @@ import { UserError } from "./user-error.ts";
 /** Updates run so many operations at once; the provider bounds its own connections. */
 const parallel = 32;
 
+/** What makes updates of many tenants faster; docs/benchmarks.md has the figures. */
+const tuning = {
+  /** Diffs of several resources at once, instead of one after another. */
+  PULUMI_PARALLEL_DIFF: "true",
+  /** The CLI's heap may grow fourfold between two collections: 0.3 GB more at 1,000 tenants, and a fifth less work. */
+  GOGC: "300",
+};
+
 const stepKinds: Readonly<Record<string, StepKind | undefined>> = {
   same: "same",
   create: "create",
@@ -61,7 +69,8 @@ export class PulumiEngine implements Engine {
     const node = dirname(process.execPath);
     process.env.PATH = [node, pulumi.bin, ...path.filter((folder) => folder !== node)].join(delimiter);
     const development = project.stack === developmentStack ? developmentSettings(project) : undefined;
-    const envVars = { PULUMI_SKIP_UPDATE_CHECK: "true", ...development?.env };
+    const set = Object.entries(tuning).filter(([name]) => process.env[name] === undefined);
+    const envVars = { PULUMI_SKIP_UPDATE_CHECK: "true", ...Object.fromEntries(set), ...development?.env };
     if (development !== undefined) await initDevelopmentStack(project, envVars);
     const pulumiCommand = await automation.PulumiCommand.get();
     const workspace = await automation.LocalWorkspace.create({ workDir: project.dir, envVars, pulumiCommand });

@@ -1,4 +1,4 @@
-/** The password of each login, derived from the stack's secret and the tenant's own salt. */
+/** The password of each login, derived from the stack's secret. */
 import { hkdfSync } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 
@@ -6,43 +6,30 @@ import * as pulumi from "@pulumi/pulumi";
 const passwordBytes = 32;
 /** Characters that the stack's secret must have: 43 letters and digits are more than 256 bits. */
 const secretLength = 43;
-const saltBytes = 32;
 
 /**
- * What a tenant's passwords come from. `random.RandomBytes` puts its bytes into its id, which is plain text in the
- * state: they may only be a salt. The secret is one `random.RandomPassword` of the stack, whose id tells nothing
- * (docs/decisions/secrets.md).
- */
-export interface PasswordSource {
-  /** Secret: at least 43 letters and digits. */
-  readonly secret: pulumi.Output<string>;
-  /** base64 of 32 random bytes of the tenant. */
-  readonly salt: pulumi.Output<string>;
-}
-
-/**
- * HKDF-SHA-256 (RFC 5869) of the stack's secret with the tenant's salt.
+ * HKDF-SHA-256 (RFC 5869) of the stack's secret. Tenant, purpose and rotation are its `info`: no password tells
+ * anything of another (docs/decisions/secrets.md).
  *
- * @param purpose - store and login, as in `postgres/app`: another purpose gives an independent password
+ * @param tenant - id, which a stack never gives a second time
+ * @param purpose - store and login, as in `postgres/app`
  * @param rotation - counter in the registry; raising it gives a new password
  */
-export function derivePassword(secret: string, salt: string, purpose: string, rotation: number): string {
+export function derivePassword(secret: string, tenant: string, purpose: string, rotation: number): string {
   if (secret.length < secretLength) {
     throw new RangeError(`the stack's secret has ${secret.length} characters; at least ${secretLength} are needed`);
   }
-  const saltValue = Buffer.from(salt, "base64");
-  if (saltValue.length < saltBytes) {
-    throw new RangeError(`a tenant's salt has ${saltValue.length} bytes; at least ${saltBytes} are needed`);
-  }
-  return Buffer.from(hkdfSync("sha256", secret, saltValue, `${purpose}/${rotation}`, passwordBytes)).toString(
-    "base64url",
-  );
+  // An id has no slash: no two triples give the same text.
+  const info = `${tenant}/${purpose}/${rotation}`;
+  return Buffer.from(hkdfSync("sha256", secret, "", info, passwordBytes)).toString("base64url");
 }
 
-/** The same over outputs: stays secret, and unknown in a preview that has not made its source yet. */
-export function passwordOutput(source: PasswordSource, purpose: string, rotation: number): pulumi.Output<string> {
-  const password = pulumi
-    .all([source.secret, source.salt])
-    .apply(([secret, salt]) => derivePassword(secret, salt, purpose, rotation));
-  return pulumi.secret(password);
+/** The same over an output: stays secret, and unknown in a preview that has not made its source yet. */
+export function passwordOutput(
+  secret: pulumi.Output<string>,
+  tenant: string,
+  purpose: string,
+  rotation: number,
+): pulumi.Output<string> {
+  return pulumi.secret(secret.apply((known) => derivePassword(known, tenant, purpose, rotation)));
 }

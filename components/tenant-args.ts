@@ -1,7 +1,6 @@
 /** What the component of each store takes, and how its one resource is registered. */
 import type * as pulumi from "@pulumi/pulumi";
 import type { BackupWaiver, TenantState } from "../provider/inputs.ts";
-import type { PasswordSource } from "./secrets.ts";
 
 export interface TenantArgs {
   /** The tenant's id in the registry. **Replaces.** */
@@ -28,8 +27,8 @@ export interface TenantArgs {
 
 /** A store whose logins have passwords of ours. */
 export interface TenantLoginArgs extends TenantArgs {
-  /** What the store's passwords are derived from. */
-  readonly passwordSource: PasswordSource;
+  /** Secret of the stack that the store's passwords are derived from: at least 43 letters and digits. */
+  readonly secret: pulumi.Output<string>;
 }
 
 /** Data is protected until the registry has recorded that the tenant leaves. */

@@ -19,6 +19,7 @@ export interface TenantBucketPrefixArgs extends TenantArgs {
  * new TenantBucketPrefix("acme", { tenant: "acme", prefix: "tenant", server: "main", … }, { provider });
  */
 export class TenantBucketPrefix extends pulumi.ComponentResource {
+  readonly prefix: Prefix;
   /** Begin of every object's key, with its closing slash. */
   readonly keyPrefix: pulumi.Output<string>;
   /** Empty on a file system. */
@@ -29,7 +30,7 @@ export class TenantBucketPrefix extends pulumi.ComponentResource {
   constructor(name: string, args: TenantBucketPrefixArgs, options?: pulumi.ComponentResourceOptions) {
     super("tenancy:index:TenantBucketPrefix", name, {}, options);
 
-    const prefix = new Prefix(
+    this.prefix = new Prefix(
       `${name}-prefix`,
       {
         ...storageNames(args.prefix, args.tenant),
@@ -43,9 +44,9 @@ export class TenantBucketPrefix extends pulumi.ComponentResource {
       childOptions(this, args),
     );
 
-    this.keyPrefix = prefix.prefix;
-    this.accessKeyId = prefix.accessKeyId;
-    this.secretAccessKey = pulumi.secret(prefix.secretAccessKey);
+    this.keyPrefix = this.prefix.prefix;
+    this.accessKeyId = this.prefix.accessKeyId;
+    this.secretAccessKey = pulumi.secret(this.prefix.secretAccessKey);
     this.registerOutputs({
       keyPrefix: this.keyPrefix,
       accessKeyId: this.accessKeyId,

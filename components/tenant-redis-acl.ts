@@ -14,6 +14,7 @@ export type TenantRedisAclArgs = TenantLoginArgs;
  * new TenantRedisAcl("acme", { tenant: "acme", prefix: "tenant", server: "main", … }, { provider });
  */
 export class TenantRedisAcl extends pulumi.ComponentResource {
+  readonly user: AclUser;
   readonly username: pulumi.Output<string>;
   /** Secret. */
   readonly password: pulumi.Output<string>;
@@ -23,7 +24,7 @@ export class TenantRedisAcl extends pulumi.ComponentResource {
   constructor(name: string, args: TenantRedisAclArgs, options?: pulumi.ComponentResourceOptions) {
     super("tenancy:index:TenantRedisAcl", name, {}, options);
 
-    const user = new AclUser(
+    this.user = new AclUser(
       `${name}-acl-user`,
       {
         ...redisNames(args.prefix, args.tenant),
@@ -31,14 +32,14 @@ export class TenantRedisAcl extends pulumi.ComponentResource {
         tenant: args.tenant,
         state: args.state,
         backupWaiver: args.backupWaiver,
-        password: passwordOutput(args.passwordSource, "redis", args.rotation ?? 0),
+        password: passwordOutput(args.secret, args.tenant, "redis", args.rotation ?? 0),
       },
       childOptions(this, args),
     );
 
-    this.username = user.username;
-    this.password = pulumi.secret(user.password);
-    this.keyPrefix = user.keyPrefix;
+    this.username = this.user.username;
+    this.password = pulumi.secret(this.user.password);
+    this.keyPrefix = this.user.keyPrefix;
     this.registerOutputs({ username: this.username, password: this.password, keyPrefix: this.keyPrefix });
   }
 }

@@ -48,6 +48,7 @@ export interface TenantSchemaArgs extends TenantLoginArgs {
  * new TenantSchema("acme", { tenant: "acme", prefix: "tenant", server: "main", … }, { provider });
  */
 export class TenantSchema extends pulumi.ComponentResource {
+  readonly schema: Schema;
   readonly schemaName: pulumi.Output<string>;
   readonly username: pulumi.Output<string>;
   /** Secret. */
@@ -63,7 +64,7 @@ export class TenantSchema extends pulumi.ComponentResource {
     const names = postgresNames(args.prefix, args.tenant);
     const rotation = args.rotation ?? 0;
 
-    const schema = new Schema(
+    this.schema = new Schema(
       `${name}-schema`,
       {
         ...names,
@@ -79,18 +80,18 @@ export class TenantSchema extends pulumi.ComponentResource {
         templateFiles: args.templateFiles,
         additionalFiles: args.additionalFiles ?? [],
         additionalRoot: args.additionalRoot ?? "tenants",
-        password: passwordOutput(args.passwordSource, "postgres/app", rotation),
-        readOnlyPassword: passwordOutput(args.passwordSource, "postgres/read-only", rotation),
+        password: passwordOutput(args.secret, args.tenant, "postgres/app", rotation),
+        readOnlyPassword: passwordOutput(args.secret, args.tenant, "postgres/read-only", rotation),
       },
       childOptions(this, args),
     );
 
-    this.schemaName = schema.schema;
-    this.username = schema.appRole;
-    this.password = pulumi.secret(schema.password);
-    this.readOnlyUsername = schema.readOnlyRole;
-    this.readOnlyPassword = pulumi.secret(schema.readOnlyPassword);
-    this.connectionUrl = pulumi.interpolate`postgresql://${schema.appRole}:${this.password}@${args.host}:${args.port}/${args.database}?sslmode=verify-full`;
+    this.schemaName = this.schema.schema;
+    this.username = this.schema.appRole;
+    this.password = pulumi.secret(this.schema.password);
+    this.readOnlyUsername = this.schema.readOnlyRole;
+    this.readOnlyPassword = pulumi.secret(this.schema.readOnlyPassword);
+    this.connectionUrl = pulumi.interpolate`postgresql://${this.schema.appRole}:${this.password}@${args.host}:${args.port}/${args.database}?sslmode=verify-full`;
     this.registerOutputs({
       schemaName: this.schemaName,
       username: this.username,

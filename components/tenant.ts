@@ -1,5 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
-import * as random from "@pulumi/random";
+import * as pulumi from "@pulumi/pulumi";
 import type { SqlFile, StoreName } from "../provider/inputs.ts";
 import type { Platform } from "../provider/config.ts";
 import type { TenantRecord } from "../tenants/load.ts";
@@ -67,9 +66,9 @@ export interface TenantConnections {
 }
 
 /**
- * All that a tenant of the registry has: one random salt, and a component for each of its stores.
+ * All that a tenant of the registry has: a component for each of its stores.
  *
- * Not a resource itself: with three stores a tenant is seven resources, and each costs an update's time and memory
+ * Not a resource itself: with three stores a tenant is six resources, and each costs an update's time and memory
  * (docs/decisions/few-resources.md).
  */
 export class Tenant {
@@ -80,11 +79,6 @@ export class Tenant {
 
   constructor(record: TenantRecord, sources: TenantArguments, options: TenantOptions) {
     const { platform } = sources;
-    const salt = new random.RandomBytes(
-      `${record.id}-salt`,
-      { length: 32 },
-      { dependsOn: options.dependsOn, protect: record.state !== "offboarding" },
-    );
     const shared = {
       tenant: record.id,
       prefix: record.prefix,
@@ -92,7 +86,7 @@ export class Tenant {
       backupWaiver: record.backupWaiver,
       dependsOn: options.dependsOn,
     };
-    const passwordSource = { secret: sources.secret, salt: salt.base64 };
+    const { secret } = sources;
     const componentOptions = { provider: options.provider };
     let connections: TenantConnections = { tier: record.tier, state: record.state };
 
@@ -107,7 +101,7 @@ export class Tenant {
           port: server.port,
           database: server.database,
           externalId: record.externalId,
-          passwordSource,
+          secret,
           template: record.postgres.template,
           variables: record.postgres.variables,
           templateFiles: sources.templateFiles,
@@ -140,7 +134,7 @@ export class Tenant {
       const { name, server } = placed(record, "redis", platform);
       this.redisAcl = new TenantRedisAcl(
         record.id,
-        { ...shared, server: name, passwordSource, rotation: record.redis.rotation },
+        { ...shared, server: name, secret, rotation: record.redis.rotation },
         componentOptions,
       );
       const [primary] = server.nodes;
@@ -182,6 +176,14 @@ export class Tenant {
       };
     }
     this.connections = connections;
+  }
+
+  /** Resolves when the engine has taken every resource of the tenant. */
+  async registered(): Promise<void> {
+    const children = [this.schema?.schema, this.redisAcl?.user, this.bucketPrefix?.prefix];
+    const urns = children.filter((child) => child !== undefined).map(({ urn }) => urn);
+    // An URN is known in a preview, too. One that never comes has ended the program with its resource's error.
+    await new Promise((resolve) => pulumi.all(urns).apply(resolve));
   }
 }
 

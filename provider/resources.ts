@@ -16,7 +16,10 @@ import type {
 /** Arguments of a resource: a tenant's identity and the server are plain values, the rest may be outputs. */
 type Args<I> = { readonly [K in keyof I]: K extends "tenant" | "server" ? I[K] : pulumi.Input<I[K]> };
 
-/** Outputs that a program reads; the SDK fills a declared name in from the provider's answer. */
+/**
+ * Outputs that a program reads; the SDK fills a declared name in from the provider's answer. Each costs the program
+ * about twenty promises: the marks, which no program reads, are not among them.
+ */
 function declared(args: object, outputs: readonly string[]): pulumi.Inputs {
   return { ...Object.fromEntries(outputs.map((name) => [name, undefined])), ...args };
 }
@@ -59,7 +62,7 @@ export class Schema extends pulumi.CustomResource {
   declare readonly readOnlyPassword: pulumi.Output<SchemaOutputs["readOnlyPassword"]>;
 
   constructor(name: string, args: Args<SchemaInputs>, options?: pulumi.CustomResourceOptions) {
-    super("tenancy:postgres:Schema", name, declared(args, ["markUrn", "instanceToken"]), options);
+    super("tenancy:postgres:Schema", name, args, options);
   }
 }
 
@@ -70,7 +73,7 @@ export class AclUser extends pulumi.CustomResource {
   declare readonly keyPrefix: pulumi.Output<AclUserOutputs["keyPrefix"]>;
 
   constructor(name: string, args: Args<AclUserInputs>, options?: pulumi.CustomResourceOptions) {
-    super("tenancy:redis:AclUser", name, declared(args, ["markUrn", "instanceToken"]), options);
+    super("tenancy:redis:AclUser", name, args, options);
   }
 }
 
@@ -84,7 +87,7 @@ export class Prefix extends pulumi.CustomResource {
     super(
       "tenancy:storage:Prefix",
       name,
-      declared(args, ["markUrn", "instanceToken", "accessKeyId", "secretAccessKey"]),
+      declared(args, ["accessKeyId", "secretAccessKey"]),
       pulumi.mergeOptions(options, { additionalSecretOutputs: ["secretAccessKey"] }),
     );
   }

@@ -90,12 +90,40 @@ export function templateNames(root: string): string[] {
   }
 }
 
+/** What was read, with the state of the folder then: a thousand tenants of one template ask for it several times. */
+const loaded = new Map<string, { readonly folder: string; readonly template: Template }>();
+
 /**
- * Reads a template's manifest and the digests of its files.
+ * A template's manifest and the digests of its files; read again when a file of it has changed.
  *
  * @throws TemplateError with every fault of the manifest and of the files' names.
  */
 export function loadTemplate(root: string, name: string): Template {
+  const path = join(root, name);
+  const folder = templateName.test(name) ? folderState(path) : "";
+  const known = loaded.get(path);
+  if (known?.folder === folder) return known.template;
+  const template = readTemplate(root, name);
+  loaded.set(path, { folder, template });
+  return template;
+}
+
+/** Changes with every write to a file of the folder; empty where there is none. */
+function folderState(path: string): string {
+  try {
+    const names = readdirSync(path);
+    return names
+      .map((name) => {
+        const { ino, size, ctimeNs } = statSync(join(path, name), { bigint: true });
+        return `${name} ${ino} ${size} ${ctimeNs}`;
+      })
+      .join("\n");
+  } catch {
+    return "";
+  }
+}
+
+function readTemplate(root: string, name: string): Template {
   const names = templateNames(root);
   if (!templateName.test(name) || !names.includes(name)) {
     throw new TemplateError(`template "${name}" is unknown; the folder ${root} has: ${names.join(", ") || "none"}`);

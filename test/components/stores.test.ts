@@ -4,17 +4,13 @@ import { describe, expect, it } from "vitest";
 import { TenantBucketPrefix } from "../../components/tenant-bucket-prefix.ts";
 import { TenantRedisAcl } from "../../components/tenant-redis-acl.ts";
 import { TenantSchema, type TenantSchemaArgs } from "../../components/tenant-schema.ts";
-import { derivePassword, type PasswordSource } from "../../components/secrets.ts";
+import { derivePassword } from "../../components/secrets.ts";
 import { registrations, secret, valueOf } from "../support/mocks.ts";
 
 const secretText = "s".repeat(64);
-const salt = Buffer.alloc(32, 7).toString("base64");
-const derived = (purpose: string, rotation: number): string => derivePassword(secretText, salt, purpose, rotation);
+const derived = (purpose: string, rotation: number): string =>
+  derivePassword(secretText, "acme-corp", purpose, rotation);
 const shared = { tenant: "acme-corp", prefix: "tenant", server: "main", state: "active" } as const;
-
-function source(): PasswordSource {
-  return { secret: pulumi.secret(secretText), salt: pulumi.output(salt) };
-}
 
 function schemaArgs(): TenantSchemaArgs {
   return {
@@ -23,7 +19,7 @@ function schemaArgs(): TenantSchemaArgs {
     port: 5432,
     database: "tenants",
     externalId: "org_1",
-    passwordSource: source(),
+    secret: pulumi.secret(secretText),
     template: "knowledge-graph",
     variables: { weight: 1 },
     templateFiles: [{ name: "0001-graph.sql", sha256: "ab" }],
@@ -80,23 +76,25 @@ describe("TenantSchema", () => {
     for (const password of passwords) expect(password).toMatch(/^[A-Za-z0-9_-]{43}$/);
   });
 
-  it("gives another tenant other passwords: its salt is another", () => {
-    const other = Buffer.alloc(32, 8).toString("base64");
-    expect(derivePassword(secretText, other, "redis", 0)).not.toBe(derived("redis", 0));
+  it("gives another tenant other passwords", () => {
+    expect(derivePassword(secretText, "acme", "redis", 0)).not.toBe(derived("redis", 0));
   });
 
-  it("refuses a secret or a salt that is too short to derive from, and does not show it", () => {
-    expect(() => derivePassword("planted", salt, "redis", 0)).toThrow(
+  it("gives the same password for ever: a change of the derivation would lock every tenant out", () => {
+    expect(derived("redis", 0)).toBe("lBx6FylkD8kL3jVFtoYcqSu5FmFxtyMEB5ExVX9ZYQI");
+  });
+
+  it("refuses a secret that is too short to derive from, and does not show it", () => {
+    expect(() => derivePassword("planted", "acme", "redis", 0)).toThrow(
       /^the stack's secret has 7 characters; at least 43/,
     );
-    expect(() => derivePassword(secretText, "AAAA", "redis", 0)).toThrow(/^a tenant's salt has 3 bytes; at least 32/);
   });
 
-  it("registers in a preview although the salt is not known yet", async () => {
+  it("registers in a preview although the stack's secret is not known yet", async () => {
     const { registered } = await registrations(
       () => {
-        const { base64 } = new random.RandomBytes("acme-corp-salt", { length: 32 });
-        return new TenantSchema("acme-corp", { ...schemaArgs(), passwordSource: { ...source(), salt: base64 } });
+        const { result } = new random.RandomPassword("passwords", { length: 64 });
+        return new TenantSchema("acme-corp", { ...schemaArgs(), secret: result });
       },
       { preview: true },
     );
@@ -109,7 +107,7 @@ describe("TenantSchema", () => {
 describe("TenantRedisAcl", () => {
   it("registers one AclUser with exactly these inputs", async () => {
     const { registered, result } = await registrations(
-      () => new TenantRedisAcl("acme-corp", { ...shared, passwordSource: source(), rotation: 2 }),
+      () => new TenantRedisAcl("acme-corp", { ...shared, secret: pulumi.secret(secretText), rotation: 2 }),
     );
     expect(registered.map(({ type, name }) => [type, name])).toEqual([
       ["tenancy:index:TenantRedisAcl", "acme-corp"],

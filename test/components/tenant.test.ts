@@ -67,11 +67,10 @@ async function build(tenant: TenantRecord): Promise<{ registered: Registered[]; 
 }
 
 describe("Tenant", () => {
-  it("is seven resources with three stores: one salt, and component and resource of each store", async () => {
+  it("is six resources with three stores: component and resource of each", async () => {
     const { registered } = await build(record);
     const own = registered.filter(({ name }) => name.startsWith("42"));
     expect(own.map(({ type, name }) => `${type} ${name}`).sort()).toEqual([
-      "random:index/randomBytes:RandomBytes 42-salt",
       "tenancy:index:TenantBucketPrefix 42",
       "tenancy:index:TenantRedisAcl 42",
       "tenancy:index:TenantSchema 42",

@@ -11,10 +11,6 @@ export interface Registered {
 
 /** What a handler would add to the inputs, by type. */
 const computed: Record<string, Record<string, unknown>> = {
-  "random:index/randomBytes:RandomBytes": {
-    base64: Buffer.alloc(32, 7).toString("base64"),
-    hex: "07".repeat(32),
-  },
   "tenancy:storage:Prefix": { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "planted-secret-key" },
 };
 

@@ -73,12 +73,11 @@ export function life(engine: EngineName): void {
       expect(up.stdout).not.toMatch(/created|updated|deleted/);
     });
 
-    it("previews exactly the seven resources of a new tenant, then makes them", async () => {
+    it("previews exactly the six resources of a new tenant, then makes them", async () => {
       project.tenants.gamma = {};
       const preview = await project.run(["preview"]);
       expect(preview.code, preview.text).toBe(0);
       expect(planned(preview.stdout)).toEqual([
-        "+ random:index/randomBytes:RandomBytes gamma-salt",
         "+ tenancy:index:TenantBucketPrefix gamma",
         "+ tenancy:index:TenantRedisAcl gamma",
         "+ tenancy:index:TenantSchema gamma",
@@ -91,7 +90,7 @@ export function life(engine: EngineName): void {
         [],
       );
       const up = await project.up();
-      expect(up.stdout).toMatch(/up: 7 created, 1 updated/);
+      expect(up.stdout).toMatch(/up: 6 created, 1 updated/);
       expect(await query(await project.credentials("gamma"), "SELECT 1 AS one")).toEqual([{ one: 1 }]);
     });
 
@@ -189,7 +188,7 @@ export function life(engine: EngineName): void {
       delete project.tenants.gamma;
       const up = await project.up();
       expect(up.code, up.text).toBe(0);
-      expect(up.stdout).toMatch(/7 deleted/);
+      expect(up.stdout).toMatch(/6 deleted/);
       expect(
         await adminQuery(
           project,
