@@ -4,6 +4,7 @@ import { dirname, relative, resolve } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import pLimit from "p-limit";
+import { refuseOrphans } from "./components/adoptable-only.ts";
 import { readPlatform, serverNames } from "./components/platform.ts";
 import { rosterEntries } from "./components/roster-entries.ts";
 import { TenantSources } from "./components/tenant-sources.ts";
@@ -16,6 +17,7 @@ import { loadRegistry } from "./tenants/load.ts";
 const tenantsAtOnce = 64;
 
 export const tenants = await withUserFaults(async () => {
+  refuseOrphans();
   const projectDir = import.meta.dirname;
   const config = new pulumi.Config("tenancy");
   const templates = config.get("templates") ?? "templates";

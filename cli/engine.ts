@@ -41,11 +41,6 @@ export interface RunResult {
   readonly outputsChanged?: boolean;
 }
 
-/** Whether a handler takes a resource of this type over again after a crash: only then may checkpoints be skipped. */
-export function isAdoptable(type: string): boolean {
-  return /^(tenancy:|random:|pulumi:)/.test(type);
-}
-
 /** The form of `pulumi stack export`. */
 export interface StackExport {
   readonly version: number;

@@ -7,20 +7,11 @@ import { isDeepStrictEqual, promisify } from "node:util";
 import { z } from "zod";
 import * as automation from "@pulumi/pulumi/automation/index.js";
 import { parse } from "yaml";
+import { isAdoptable } from "../provider/mark.ts";
 import type { FoundPulumi } from "./find-pulumi.ts";
 import { writePrivate } from "./private-file.ts";
 import { developmentPassphrase, developmentStack, isLivingProcess, type Project } from "./project.ts";
-import {
-  isAdoptable,
-  type Diagnostic,
-  type Engine,
-  type Operation,
-  type RunOptions,
-  type RunResult,
-  type StackExport,
-  type Step,
-  type StepKind,
-} from "./engine.ts";
+import type { Diagnostic, Engine, Operation, RunOptions, RunResult, StackExport, Step, StepKind } from "./engine.ts";
 import { UserError } from "./user-error.ts";
 
 /** Updates run so many operations at once; the provider bounds its own connections. */

@@ -1,5 +1,5 @@
 /** `npm run dev`: the embedded services, the stack `dev` on them, and what to try next. */
-import { developmentStack, openProject } from "../cli/project.ts";
+import { developmentStack, openProject, recordedEngine } from "../cli/project.ts";
 import { openEngine } from "../cli/engines.ts";
 import { operate } from "../cli/operation.ts";
 import { registryGate } from "../cli/registry-gate.ts";
@@ -29,11 +29,12 @@ await runMain(async () => {
   if (services.started.length > 0) say(`started: ${services.started.join(", ")}`);
   else say("services: all running");
 
+  const first = recordedEngine(project) === undefined;
   const engine = await openEngine(project, { progress: say });
   writeEnvironment(project, engine.name, services.bin);
   console.log(`up of stack ${project.stack} with ${engine.title}`);
   console.log(registry.summary);
-  if (!(await operate(engine, "up"))) {
+  if (!(await operate(engine, "up", { first }))) {
     process.exitCode = 1;
     return;
   }

@@ -28,6 +28,14 @@ export function parseMark(text: string | null | undefined): Mark | undefined {
   }
 }
 
+/** Whether a resource of this type is taken over again after a crash: only then may an engine skip checkpoints. */
+export function isAdoptable(type: string): boolean {
+  return /^(tenancy:|random:|pulumi:)/.test(type);
+}
+
+/** Stands in every refusal of a resource that is not. */
+export const orphanText = "could be orphaned by a crash while checkpoints are skipped";
+
 export interface Found {
   /** As in `PostgreSQL schema "tenant_acme"`. */
   readonly what: string;

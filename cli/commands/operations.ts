@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { type Engine, operations, type Operation } from "../engine.ts";
 import { type EngineName, engineNames, openEngine } from "../engines.ts";
 import { operate } from "../operation.ts";
-import { developmentStack, openProject } from "../project.ts";
+import { developmentStack, openProject, recordedEngine } from "../project.ts";
 import { registryGate } from "../registry-gate.ts";
 import { UserError } from "../user-error.ts";
 
@@ -63,6 +63,7 @@ async function runOperation(operation: Operation, flags: Flags, adopt: readonly 
       `adopt: ${unknown.map((id) => JSON.stringify(id)).join(", ")} not in ${registry.path}; it has ${registry.ids.join(", ") || "no tenant"}.`,
     );
   }
+  const first = recordedEngine(project) === undefined;
   const engine = await openEngine(project, {
     wanted: flags.engine,
     progress: (line) => process.stderr.write(`${line}\n`),
@@ -70,7 +71,7 @@ async function runOperation(operation: Operation, flags: Flags, adopt: readonly 
   if (operation === "destroy") await refuseLiveTenants(engine);
   console.log(`${operation} of stack ${project.stack} with ${engine.title}`);
   console.log(registry.summary);
-  const ok = await operate(engine, operation, { adopt, ...(flags.replace ? { replace: flags.replace } : {}) });
+  const ok = await operate(engine, operation, { adopt, first, ...(flags.replace ? { replace: flags.replace } : {}) });
   process.exitCode = ok ? 0 : 1;
 }
 
