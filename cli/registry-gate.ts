@@ -1,6 +1,6 @@
 /** The registry is checked before any engine starts: with a fault nothing is changed. */
 import { relative, resolve } from "node:path";
-import { loadRegistry } from "../tenants/load.ts";
+import { loadRegistry, type Registry, type TenantRecord } from "../tenants/load.ts";
 import { type Project, stackConfig } from "./project.ts";
 
 export interface CheckedRegistry {
@@ -12,15 +12,27 @@ export interface CheckedRegistry {
 
 /** @throws RegistryError with every fault. */
 export function registryGate(project: Project): CheckedRegistry {
+  const { path, tenants } = load(project);
+  const ids = tenants.map(({ id }) => id);
+  const count = `${ids.length} ${ids.length === 1 ? "tenant" : "tenants"}`;
+  const shown = relative(project.dir, path);
+  return { path: shown, ids, summary: `registry ${shown}: ${count}, no faults` };
+}
+
+/**
+ * The registry's tenants, sorted by id.
+ *
+ * @throws RegistryError with every fault.
+ */
+export function registryRecords(project: Project): readonly TenantRecord[] {
+  return load(project).tenants;
+}
+
+function load(project: Project): Registry {
   const config = stackConfig(project);
   const setting = (key: string, fallback: string): string => {
     const value = config[`tenancy:${key}`];
     return resolve(project.dir, typeof value === "string" ? value : fallback);
   };
-  const path = setting("registry", "tenants/registry.yaml");
-  const registry = loadRegistry(path, { templates: setting("templates", "templates") });
-  const ids = registry.tenants.map(({ id }) => id);
-  const count = `${ids.length} ${ids.length === 1 ? "tenant" : "tenants"}`;
-  const shown = relative(project.dir, path);
-  return { path: shown, ids, summary: `registry ${shown}: ${count}, no faults` };
+  return loadRegistry(setting("registry", "tenants/registry.yaml"), { templates: setting("templates", "templates") });
 }

@@ -1,6 +1,7 @@
 /** Checks of settings at the place that they are written at, whether or not a tenant uses them. */
 import { realpathSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { canaryPrefix } from "../components/naming.ts";
 import { type StoreName, storeNames } from "../provider/inputs.ts";
 import { type Template, checkVariables, loadTemplate, templateNames } from "../templates/load.ts";
 import { type FaultText, listed, nearest, quote } from "./faults.ts";
@@ -11,7 +12,7 @@ export type ServerNames = Readonly<Record<StoreName, readonly string[]>>;
 
 export type Tell = (layer: SettingsLayer, keys: readonly (string | number)[], text: FaultText) => void;
 
-/** The templates of a folder, each read once. */
+/** The templates of a folder, each read once. The one of the canaries of `tenancy verify` is not for tenants. */
 export class Templates {
   readonly #root: string;
   readonly #loaded = new Map<string, Template | Error>();
@@ -26,7 +27,7 @@ export class Templates {
   get names(): readonly string[] {
     if (this.#names === undefined) {
       try {
-        this.#names = templateNames(this.#root);
+        this.#names = templateNames(this.#root).filter((name) => name !== canaryPrefix);
       } catch (error) {
         this.#names = [];
         this.#unreadable = asError(error);

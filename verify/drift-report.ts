@@ -103,8 +103,12 @@ export function removalOf({ kind, name }: Orphan): string[] {
       return [`aws iam delete-user --user-name ${name}  # after its access keys and policies`];
     case "access key":
       return [`aws iam delete-access-key --access-key-id ${name}`];
-    default:
-      return [];
+    case "mark":
+      return [`-- the mark of something that is gone: it says whose it was, and keeps nobody out`];
+    case "prefix":
+      return [`aws s3 rm --recursive s3://…/${name}  # after a copy, with versions`];
+    case "folder":
+      return [`rm -r …/${name}  # after a copy`];
   }
 }
 

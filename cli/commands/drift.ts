@@ -2,20 +2,17 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { type StoreName, storeNames } from "../../provider/inputs.ts";
-import { loadRegistry, type TenantRecord } from "../../tenants/load.ts";
 import type { DriftReport } from "../../verify/drift.ts";
 import { tenantConnections } from "../connections.ts";
 import type { Engine } from "../engine.ts";
 import { type EngineName, openEngine } from "../engines.ts";
 import { operate } from "../operation.ts";
-import { openProject, type Project, stackConfig } from "../project.ts";
+import { openProject, type Project } from "../project.ts";
+import { registryRecords } from "../registry-gate.ts";
 import { isChange, Progress } from "../render.ts";
-import { isExpected } from "../run-main.ts";
 import { UserError } from "../user-error.ts";
+import { withVerdict } from "../verdict.ts";
 import { engineOptions } from "./operations.ts";
-
-/** Also for a command line that is wrong, since 1 is drift. */
-const couldNotTell = 2;
 
 export interface DriftFlags {
   readonly stack: string;
@@ -27,7 +24,7 @@ export interface DriftFlags {
 }
 
 export function driftCommand(): Command {
-  return engineOptions(
+  const command = engineOptions(
     new Command("drift")
       .description(
         "compare the live servers with the stack's state and templates; 0 no drift, 1 drift, 2 could not tell",
@@ -36,20 +33,8 @@ export function driftCommand(): Command {
       .option("--store <name...>", `only these stores: ${storeNames.join(", ")}`)
       .option("--json", "as JSON")
       .option("--repair", "refresh and update, then look again; deletes no data and no orphan"),
-  )
-    .exitOverride(({ exitCode }) => {
-      process.exit(exitCode === 0 ? 0 : couldNotTell);
-    })
-    .action(async (flags: DriftFlags) => {
-      try {
-        process.exitCode = await runDrift(flags);
-      } catch (error) {
-        if (!(error instanceof Error)) throw error;
-        const { message, stack = message } = error;
-        process.stderr.write(`error: ${isExpected(error) ? message : stack}\n`);
-        process.exitCode = couldNotTell;
-      }
-    });
+  );
+  return withVerdict(command, runDrift);
 }
 
 export async function runDrift(flags: DriftFlags): Promise<0 | 1 | 2> {
@@ -93,7 +78,7 @@ async function lookAt(engine: Engine, project: Project, flags: DriftFlags): Prom
   const options = {
     platform,
     state: driftState(state, connections, platform),
-    records: recordsOf(project),
+    records: registryRecords(project),
     origin: { project: project.name, stack: project.stack },
     projectDir: project.dir,
     templates: resolve(project.dir, config["tenancy:templates"] ?? "templates"),
@@ -125,16 +110,6 @@ export function faultsOf(flags: Pick<DriftFlags, "tenant" | "store">, ids: reado
       .filter((id) => !ids.includes(id))
       .map((id) => `--tenant ${JSON.stringify(id)} is not in the stack; it has ${some(ids)}.`),
   ];
-}
-
-function recordsOf(project: Project): readonly TenantRecord[] {
-  const config = stackConfig(project);
-  const setting = (key: string, fallback: string): string => {
-    const value = config[`tenancy:${key}`];
-    return resolve(project.dir, typeof value === "string" ? value : fallback);
-  };
-  const path = setting("registry", "tenants/registry.yaml");
-  return loadRegistry(path, { templates: setting("templates", "templates") }).tenants;
 }
 
 /** An update would put an empty place where data has been. */

@@ -3,23 +3,21 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { storeNames } from "../../provider/inputs.ts";
-import { loadRegistry, type TenantRecord } from "../../tenants/load.ts";
+import type { TenantRecord } from "../../tenants/load.ts";
 import type { StoreProbe } from "../../verify/attempt.ts";
 import type { Report } from "../../verify/summary.ts";
 import { tenantConnections } from "../connections.ts";
 import { type EngineName, openEngine } from "../engines.ts";
 import { writePrivate } from "../private-file.ts";
-import { openProject, type Project, stackConfig } from "../project.ts";
+import { openProject, type Project } from "../project.ts";
 import { isLive, Progress } from "../render.ts";
-import { isExpected } from "../run-main.ts";
+import { registryRecords } from "../registry-gate.ts";
 import { UserError } from "../user-error.ts";
+import { withVerdict } from "../verdict.ts";
 import { engineOptions } from "./operations.ts";
 
 export const formats = ["text", "json", "junit", "html"] as const;
 export type Format = (typeof formats)[number];
-
-/** Nobody can tell: also for a command line that is wrong, since 1 is a leak. */
-const couldNotTell = 2;
 
 export interface VerifyFlags {
   readonly stack: string;
@@ -51,25 +49,13 @@ export function verifyCommand(): Command {
       .option("--concurrency <n>", "so many tenants at once on each server", "4")
       .option("--minutes <n>", "stop after so many minutes", "15"),
   );
-  return command
-    .exitOverride(({ exitCode }) => {
-      process.exit(exitCode === 0 ? 0 : couldNotTell);
-    })
-    .action(async (flags: VerifyFlags) => {
-      try {
-        process.exitCode = await runVerify(flags);
-      } catch (error) {
-        const text = isExpected(error) ? error.message : error instanceof Error ? error.stack : String(error);
-        process.stderr.write(`error: ${text ?? ""}\n`);
-        process.exitCode = couldNotTell;
-      }
-    });
+  return withVerdict(command, (flags: VerifyFlags) => runVerify(flags));
 }
 
 /** @param probes - of every store; the real ones where left out */
 export async function runVerify(flags: VerifyFlags, probes?: readonly StoreProbe[]): Promise<number> {
   const project = openProject(flags.stack);
-  const records = recordsOf(project);
+  const records = registryRecords(project);
   const faults = faultsOf(flags, records);
   if (faults.length > 0) throw new UserError(`verify: ${faults.join("\n  ")}`);
   const engine = await openEngine(project, { wanted: flags.engine, progress: () => undefined });
@@ -190,16 +176,6 @@ export function faultsOf(flags: VerifyFlags, records: readonly TenantRecord[]): 
     }
   }
   return faults;
-}
-
-function recordsOf(project: Project): readonly TenantRecord[] {
-  const config = stackConfig(project);
-  const setting = (key: string, fallback: string): string => {
-    const value = config[`tenancy:${key}`];
-    return resolve(project.dir, typeof value === "string" ? value : fallback);
-  };
-  const path = setting("registry", "tenants/registry.yaml");
-  return loadRegistry(path, { templates: setting("templates", "templates") }).tenants;
 }
 
 /** Ctrl-C and SIGTERM stop the run, which removes its canary; the second one ends the process. */

@@ -151,9 +151,11 @@ export class PostgresPools {
   }
 }
 
-function clientConfig(
+/** How every connection is made: TLS verified in full, ten seconds at most. */
+export function clientConfig(
   server: PostgresServer,
   login: { readonly user: string; readonly password: string; readonly database?: string },
+  applicationName = "tenancy",
 ): pg.ClientConfig {
   return {
     host: server.host,
@@ -161,7 +163,7 @@ function clientConfig(
     database: login.database ?? server.database,
     user: login.user,
     password: login.password,
-    application_name: "tenancy",
+    application_name: applicationName,
     ssl: {
       ...(server.ca === undefined ? {} : { ca: server.ca }),
       rejectUnauthorized: true,

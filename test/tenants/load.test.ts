@@ -258,6 +258,15 @@ ${record("a")}${record("b", "    region: x\n    stores: [postgres]\n")}${record(
     ]);
   });
 
+  it("has no template for the canaries of verification runs", () => {
+    folder.write({
+      "registry.yaml": `${head}tenants:\n${record("a", "    postgres: { template: canary }\n")}`,
+    });
+    expect(folder.faults().map(({ message, allowed }) => [message, allowed])).toEqual([
+      ['there is no template "canary"', "plain, vectors"],
+    ]);
+  });
+
   it("holds variables against the template where they are written, once for a profile that many use", () => {
     folder.write({
       "registry.yaml": `defaults: { region: x, stores: [postgres], placement: { postgres: main } }

@@ -2,12 +2,15 @@
  * One kept connection for each login, shared by all sessions of a run and closed when none has used it for a moment:
  * a new one for every pair of tenants would cost more than the attempts.
  */
-import { checkServerIdentity } from "node:tls";
 import pLimit from "p-limit";
 import pg from "pg";
 import type { PostgresServer } from "../../provider/config.ts";
 import { codeOf, messageOf } from "../../provider/postgres/faults.ts";
+import { clientConfig } from "../../provider/postgres/pool.ts";
 import { ProbeError } from "../attempt.ts";
+
+/** Shown in pg_stat_activity. */
+const applicationName = "tenancy verify";
 
 export interface Credentials {
   readonly user: string;
@@ -145,7 +148,7 @@ class Connection {
   }
 
   async #connect(): Promise<pg.Client> {
-    const client = newClient(this.#server, this.#credentials);
+    const client = new pg.Client(clientConfig(this.#server, this.#credentials, applicationName));
     this.#current = client;
     const forget = () => {
       if (this.#current === client) this.#client = undefined;
@@ -169,7 +172,7 @@ class Connection {
 
 /** One login to another database, and out again. */
 export async function tryDatabase(server: PostgresServer, credentials: Credentials, database: string): Promise<Answer> {
-  const client = newClient({ ...server, database }, credentials);
+  const client = new pg.Client(clientConfig(server, { ...credentials, database }, applicationName));
   client.on("error", () => undefined);
   try {
     await client.connect();
@@ -181,26 +184,6 @@ export async function tryDatabase(server: PostgresServer, credentials: Credentia
   } finally {
     await client.end().catch(() => undefined);
   }
-}
-
-function newClient(server: PostgresServer, { user, password }: Credentials): pg.Client {
-  return new pg.Client({
-    host: server.host,
-    port: server.port,
-    database: server.database,
-    user,
-    password,
-    application_name: "tenancy verify",
-    ssl: {
-      ...(server.ca === undefined ? {} : { ca: server.ca }),
-      rejectUnauthorized: true,
-      minVersion: "TLSv1.2",
-      // The client leaves an address out of the check of names; the certificate has to name it as well.
-      checkServerIdentity: (_host, certificate) => checkServerIdentity(server.host, certificate),
-    },
-    connectionTimeoutMillis: 10_000,
-    keepAlive: true,
-  });
 }
 
 function refusal(error: unknown, server: PostgresServer, { user }: Credentials): ProbeError {
