@@ -5,15 +5,15 @@ import { isExpected } from "./run-main.ts";
 /** Also for a command line that is wrong and for an unexpected fault, since 1 is a verdict. */
 export const couldNotTell = 2;
 
-/** @param run - gets the flags that commander read, gives the exit code */
-export function withVerdict(command: Command, run: (flags: never) => Promise<number>): Command {
+/** @param run - gives the exit code */
+export function withVerdict(command: Command, run: () => Promise<number>): Command {
   return command
     .exitOverride(({ exitCode }) => {
       process.exit(exitCode === 0 ? 0 : couldNotTell);
     })
-    .action(async (flags: never) => {
+    .action(async () => {
       try {
-        process.exitCode = await run(flags);
+        process.exitCode = await run();
       } catch (error) {
         const text = isExpected(error) ? error.message : error instanceof Error ? error.stack : String(error);
         process.stderr.write(`error: ${text ?? ""}\n`);

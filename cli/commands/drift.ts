@@ -34,7 +34,7 @@ export function driftCommand(): Command {
       .option("--json", "as JSON")
       .option("--repair", "refresh and update, then look again; deletes no data and no orphan"),
   );
-  return withVerdict(command, runDrift);
+  return withVerdict(command, () => runDrift(command.opts()));
 }
 
 export async function runDrift(flags: DriftFlags): Promise<0 | 1 | 2> {

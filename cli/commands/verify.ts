@@ -49,7 +49,7 @@ export function verifyCommand(): Command {
       .option("--concurrency <n>", "so many tenants at once on each server", "4")
       .option("--minutes <n>", "stop after so many minutes", "15"),
   );
-  return withVerdict(command, (flags: VerifyFlags) => runVerify(flags));
+  return withVerdict(command, () => runVerify(command.opts()));
 }
 
 /** @param probes - of every store; the real ones where left out */
