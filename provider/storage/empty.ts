@@ -1,6 +1,7 @@
 /** Empties a prefix of a bucket: all versions, delete markers and open multipart uploads, page by page. */
 import {
   AbortMultipartUploadCommand,
+  DeleteObjectCommand,
   DeleteObjectsCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
@@ -66,11 +67,39 @@ export async function emptyPrefix(
     versions += plain.length;
 
     uploads += await abortUploads(s3, bucket, prefix, signal);
-    if (versions + uploads === before) return { versions, uploads };
+    if (versions + uploads > before) continue;
+    await removeFolders(s3, bucket, prefix, signal);
+    return { versions, uploads };
   }
   throw new ProviderError(
     `objects under ${prefix} keep appearing: something other than the tenant writes them. Stop it, then run the update again.`,
   );
+}
+
+/**
+ * A server with real folders behind its keys (SeaweedFS) keeps the empty ones, and lists them as common prefixes:
+ * deleted from the innermost out. Amazon S3 has none, and lists nothing here.
+ */
+async function removeFolders(s3: S3Client, bucket: string, prefix: string, signal: AbortSignal): Promise<void> {
+  const foldersAt = async (Prefix: string): Promise<string[]> => {
+    const listing = new ListObjectsV2Command({ Bucket: bucket, Prefix, Delimiter: "/" });
+    const { CommonPrefixes = [] } = await s3.send(listing, { abortSignal: signal });
+    return CommonPrefixes.flatMap(({ Prefix: found }) => found ?? []);
+  };
+  const remove = async (folder: string): Promise<void> => {
+    // A page has at most a thousand; one that is listed again could not be deleted.
+    const tried = new Set<string>();
+    for (;;) {
+      const inside = (await foldersAt(folder)).filter((found) => found.startsWith(folder) && !tried.has(found));
+      if (inside.length === 0) break;
+      for (const inner of inside) {
+        tried.add(inner);
+        await remove(inner);
+      }
+    }
+    await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: folder }), { abortSignal: signal });
+  };
+  if ((await foldersAt(prefix.slice(0, -1))).includes(prefix)) await remove(prefix);
 }
 
 export async function deleteObjects(

@@ -104,7 +104,7 @@ describe("the life of a tenant's prefix", () => {
       await put(neighbour, "theirs");
       const keys = Array.from(
         { length: 2_600 },
-        (_, index) => `${inputs.prefix}uploads/${String(index).padStart(5, "0")}`,
+        (_, index) => `${inputs.prefix}uploads/deep/${String(index).padStart(5, "0")}`,
       );
       for (let start = 0; start < keys.length; start += 50)
         await Promise.all(keys.slice(start, start + 50).map((key) => put(key)));
@@ -128,6 +128,10 @@ describe("the life of a tenant's prefix", () => {
       expect(Contents ?? []).toEqual([]);
       const { Uploads } = await admin.s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: inputs.prefix }));
       expect(Uploads ?? []).toEqual([]);
+      // Nor an empty folder, which would look like an orphan.
+      const beside = { Bucket, Prefix: `tenants/${inputs.tenant}`, Delimiter: "/" };
+      const { CommonPrefixes } = await admin.s3.send(new ListObjectsV2Command(beside));
+      expect(CommonPrefixes?.map(({ Prefix }) => Prefix)).toEqual([`tenants/${inputs.tenant}2/`]);
       expect(await outcome(admin.iam.send(new GetUserCommand({ UserName: inputs.username })))).toBe(
         "NoSuchEntityException",
       );
