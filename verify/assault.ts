@@ -9,7 +9,7 @@ export type Verdict = (typeof verdicts)[number];
 export type Control =
   | { readonly kind: "proven"; readonly by: string }
   | { readonly kind: "failed"; readonly reason: string }
-  /** The platform's configuration names no administrator. */
+  /** The platform's configuration names no administrator who may do it. */
   | { readonly kind: "impossible"; readonly reason: string };
 
 export interface Result {
@@ -53,7 +53,7 @@ export class Controls {
     try {
       const session = await this.#session(attempt);
       if (session === undefined) {
-        return { kind: "impossible", reason: "the platform names no administrator of this server" };
+        return { kind: "impossible", reason: "the platform names no administrator of this server who may do it" };
       }
       // What everyone would feel is not done by those who may: whether they may is asked.
       const form = attempt.harm === "server" ? "dry" : "real";

@@ -65,7 +65,7 @@ export function manner({ results }: Report): string[] {
   const dry = madeDry(results);
   const codes = (ids: readonly string[]): string => ids.map((id) => `<code>${text(id)}</code>`).join(", ");
   return section("How the attempts were made", results.length > 0, [
-    `<p>A control makes the same attempt where it has to work, so that a denial is a denial and not a broken probe: ${controls.proven} proven, ${controls.failed} failed, ${controls.impossible} impossible because the platform names no administrator.</p>`,
+    `<p>A control makes the same attempt where it has to work, so that a denial is a denial and not a broken probe: ${controls.proven} proven, ${controls.failed} failed, ${controls.impossible} impossible because the platform names no administrator who may do it.</p>`,
     dry.length === 0
       ? "<p>No attempt was made in its dry form only.</p>"
       : `<p>Made dry only (the server was asked whether it would let the login do it), because everyone on the server would feel a success: ${codes(dry)}.</p>`,

@@ -125,7 +125,9 @@ function howLines({ results }: Report): string[] {
   const lines = [
     `Controls: ${controls.proven} proven` +
       (controls.failed > 0 ? `, ${controls.failed} failed` : "") +
-      (controls.impossible > 0 ? `, ${controls.impossible} impossible (the platform names no administrator)` : ""),
+      (controls.impossible > 0
+        ? `, ${controls.impossible} impossible (the platform names no administrator who may do it)`
+        : ""),
   ];
   if (dry.length > 0) {
     lines.push("Made dry only, since everyone on the server would feel a success:", ...idLines(dry));
