@@ -13,6 +13,7 @@ import { writePrivate } from "./private-file.ts";
 import { developmentPassphrase, developmentStack, isLivingProcess, type Project } from "./project.ts";
 import type { Diagnostic, Engine, Operation, RunOptions, RunResult, StackExport, Step, StepKind } from "./engine.ts";
 import { UserError } from "./user-error.ts";
+import { messageOf } from "../provider/message.ts";
 
 /** Updates run so many operations at once; the provider bounds its own connections. */
 const parallel = 32;
@@ -301,7 +302,7 @@ async function selectStack(project: Project, workspace: automation.LocalWorkspac
 
 /** What the CLI printed on standard error, without the Automation API's dump of streams and stack. */
 function failureText(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   const stderr = /stderr: ([\s\S]*?)(?:\n err\?:|$)/.exec(text)?.[1] ?? text;
   // The CLI's own words, without the command line that the Automation API puts before them.
   return plainText(stderr)

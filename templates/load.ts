@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parse as parseYaml, YAMLParseError } from "yaml";
 import { z } from "zod";
 import type { SqlFile, TemplateVariables } from "../provider/inputs.ts";
+import { messageOf } from "../provider/message.ts";
 
 /** Words that may stand in SQL as they are: no quote, no space, no comment can be made of them. */
 const bareWord = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
@@ -283,8 +284,4 @@ function listFiles(folder: string, faults: string[]): (SqlFile & { text: string 
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 /** Makes every attempt of one store, of one attacker against one victim, and judges the answers. */
 import type { Attempt, Form, Outcome, ProbeSession, StoreProbe } from "./attempt.ts";
 import type { Party } from "./party.ts";
+import { messageOf } from "../provider/message.ts";
 
 export const verdicts = ["denied as expected", "LEAK", "denied differently", "could not run", "not made"] as const;
 export type Verdict = (typeof verdicts)[number];
@@ -144,8 +145,4 @@ export function judge(
   // A server that is only asked says no without the code of a refusal.
   const expected = attempt.expected.includes(outcome.code) || (form === "dry" && outcome.code === "nothing");
   return { verdict: expected ? "denied as expected" : "denied differently", detail: outcome.code };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@ import type { Finding } from "../provider/finding.ts";
 import type { PostgresServer } from "../provider/config.ts";
 import { PostgresPools, type Session } from "../provider/postgres/pool.ts";
 import { identifier } from "../provider/postgres/quote.ts";
+import { messageOf } from "../provider/message.ts";
 
 export interface CrossSchema {
   readonly findings: readonly Finding[];
@@ -117,7 +118,7 @@ export async function crossStatements(
        WHERE s.query IS NOT NULL ORDER BY s.calls DESC LIMIT ${mostStatements}`,
     );
   } catch (error) {
-    return absent(error instanceof Error ? error.message : String(error));
+    return absent(messageOf(error));
   }
   const known = new Set(schemas);
   const findings = rows.flatMap(({ id, login, calls, text }): Finding[] => {

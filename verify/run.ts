@@ -5,6 +5,7 @@ import { assault, Controls, type Result } from "./assault.ts";
 import type { Residue, StoreProbe } from "./attempt.ts";
 import type { MadeCanary } from "./canary/guard.ts";
 import type { Party } from "./party.ts";
+import { messageOf } from "../provider/message.ts";
 
 /** What one party sees of another although it reaches nothing of it. */
 export interface Sight {
@@ -138,8 +139,4 @@ async function look(probe: StoreProbe, attacker: Party, victim: Party, options: 
 export function neighbours(store: StoreName, tenants: readonly Party[], target: Party): Party[] {
   const name = target[store]?.name;
   return tenants.filter((tenant) => tenant.id !== target.id && tenant[store]?.name === name && name !== undefined);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -17,6 +17,7 @@ import { readRegistration } from "./registration.ts";
 import { Stopped } from "./run.ts";
 import type { Run } from "./run.ts";
 import { fromStruct, toStruct } from "./values.ts";
+import { messageOf } from "../../provider/message.ts";
 
 /** Without an entry the Node.js SDK falls back, or blames the age of the CLI for a resource option. */
 const features = ["secrets", "aliasSpecs", "deletedWith"];
@@ -28,7 +29,7 @@ function answer<Q, A>(run: Run, handle: (request: Q) => A | Promise<A>): grpc.ha
       try {
         reply(null, await handle(call.request));
       } catch (error) {
-        if (!(error instanceof Stopped)) run.fail(error instanceof Error ? error.message : String(error));
+        if (!(error instanceof Stopped)) run.fail(messageOf(error));
         // To the SDK this code says that the engine is closing: it ends without a message of its own.
         reply({ code: grpc.status.UNAVAILABLE, details: "the run has failed" });
       }

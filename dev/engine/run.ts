@@ -4,6 +4,7 @@ import type { Diagnostic, RunOptions, Step } from "../../cli/engine.ts";
 import type { Plugin, Provider } from "./plugin.ts";
 import { randomProvider, randomTypes } from "./random.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { messageOf } from "../../provider/message.ts";
 
 /** Resources that are worked on at once. */
 export const parallel = 32;
@@ -75,7 +76,7 @@ export class Run {
       try {
         return await job();
       } catch (error) {
-        if (!(error instanceof Stopped)) this.fail(error instanceof Error ? error.message : String(error), urn);
+        if (!(error instanceof Stopped)) this.fail(messageOf(error), urn);
         throw new Stopped();
       }
     });

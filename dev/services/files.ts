@@ -1,6 +1,7 @@
 /** Files of the services' folder: owner-only, and written whole or not at all. */
 import { randomBytes } from "node:crypto";
 import { chmod, mkdir, open, readFile, rename, stat } from "node:fs/promises";
+import { messageOf } from "../../provider/message.ts";
 
 /** Makes a folder (and those above it) that only its owner may look into. */
 export async function privateFolder(path: string): Promise<string> {
@@ -45,5 +46,5 @@ export function errorCode(error: unknown): string | undefined {
 
 export function errorMessage(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") return error.errors.map(errorMessage).join("; ");
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

@@ -2,9 +2,10 @@
 import { ProviderError } from "../handler.ts";
 import type { RosterInputs } from "../inputs.ts";
 import { changeLock, isTombstone, type Origin, statusOf } from "./catalogue.ts";
-import { messageOf, type Task } from "./faults.ts";
+import type { Task } from "./faults.ts";
 import type { PostgresPools, Session } from "./pool.ts";
 import { json, literal } from "./quote.ts";
+import { messageOf } from "../message.ts";
 
 export interface CatalogueRow {
   readonly id: string;

@@ -1,6 +1,7 @@
 /** Which faults of a connection or a statement pass by themselves, and what to tell about those that do not. */
 import { ProviderError } from "../handler.ts";
 import type { PostgresServer } from "../config.ts";
+import { messageOf } from "../message.ts";
 
 /** What was being done, for messages. */
 export interface Task {
@@ -93,8 +94,4 @@ function isTlsFault(code: string | undefined, message: string): boolean {
     /^(ERR_TLS_|CERT_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_OSSL)/.test(code ?? "") ||
     message.includes("does not support SSL")
   );
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,10 +3,10 @@ import { type CheckFailure, isUnknown } from "../handler.ts";
 import { type SchemaInputs, type SqlFile, tenantStates } from "../inputs.ts";
 import { checkVariables, loadTemplate, renderFile, type Template, TemplateError } from "../../templates/load.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
-import { messageOf } from "./faults.ts";
 import { editedText, readAdditional } from "./files.ts";
 import { identifier } from "./quote.ts";
 import { guardSql } from "./sql-guard.ts";
+import { messageOf } from "../message.ts";
 
 const reserved = /^(pg_.*|public|platform|extensions|information_schema)$/;
 

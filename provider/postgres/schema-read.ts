@@ -8,12 +8,12 @@ import type { PostgresDependencies } from "./dependencies.ts";
 import { type Difference, toFinding } from "./difference.ts";
 import { differences } from "./drift.ts";
 import { shapeDifferences } from "./drift-shape.ts";
-import { messageOf } from "./faults.ts";
 import type { Live } from "./live.ts";
 import type { PostgresPools, Session } from "./pool.ts";
 import { setRole } from "./script.ts";
 import { describeShape } from "./shape.ts";
 import { referenceShapes } from "./shape-reference.ts";
+import { messageOf } from "../message.ts";
 
 /** Keeps the time of the tenant's last read or write in the catalogue. */
 export async function recordActivity(session: Session, inputs: SchemaInputs): Promise<void> {

@@ -1,6 +1,7 @@
 /** Functions of a file: their code is followed like the file itself, and what cannot be followed is refused. */
 import { parsePlPgSQLSync, parseSync } from "libpg-query";
 import { astFaults, first, isNode, type Node, type Refusal, text, words } from "./sql-guard-walk.ts";
+import { messageOf } from "../message.ts";
 
 /** What a function's code may run. */
 const dataStatements = new Set(["SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"]);
@@ -94,7 +95,7 @@ function codeFaults(code: string): Refusal[] {
       return astFaults(node).map(inside);
     });
   } catch (error) {
-    return [{ reason: `has code that cannot be parsed: ${error instanceof Error ? error.message : String(error)}` }];
+    return [{ reason: `has code that cannot be parsed: ${messageOf(error)}` }];
   }
 }
 
@@ -103,7 +104,7 @@ function plpgsqlFaults(source: string): Refusal[] {
   try {
     tree = parsePlPgSQLSync(source);
   } catch (error) {
-    return [{ reason: `has code that cannot be parsed: ${error instanceof Error ? error.message : String(error)}` }];
+    return [{ reason: `has code that cannot be parsed: ${messageOf(error)}` }];
   }
   const faults: Refusal[] = [];
   const stack: unknown[] = [tree];

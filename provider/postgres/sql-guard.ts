@@ -6,6 +6,7 @@
 import { hasSqlDetails, loadModule, parseSync } from "libpg-query";
 import { functionFaults } from "./sql-guard-functions.ts";
 import { astFaults, first, isNode, type Node, type Refusal, text, words } from "./sql-guard-walk.ts";
+import { messageOf } from "../message.ts";
 
 export interface GuardFault {
   /** From 1. */
@@ -176,7 +177,7 @@ function inspect(sql: string): GuardFault[] {
       {
         line: sql.slice(0, position).split("\n").length,
         statement: "file",
-        reason: `PostgreSQL cannot parse it: ${error instanceof Error ? error.message : String(error)}`,
+        reason: `PostgreSQL cannot parse it: ${messageOf(error)}`,
       },
     ];
   }

@@ -4,6 +4,7 @@ import type { Party } from "../party.ts";
 import type { Canaries } from "./canaries.ts";
 import { hasExpired } from "./id.ts";
 import { type Place, readLeases, removeLease, writeLease } from "./lease.ts";
+import { messageOf } from "../../provider/message.ts";
 
 export interface MadeCanary {
   readonly place: Place;
@@ -107,8 +108,4 @@ function distinct(places: readonly Place[]): Place[] {
 
 function isSame(one: Place, other: Place): boolean {
   return one.store === other.store && one.server === other.server;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -5,9 +5,10 @@
 import pLimit from "p-limit";
 import pg from "pg";
 import type { PostgresServer } from "../../provider/config.ts";
-import { codeOf, messageOf } from "../../provider/postgres/faults.ts";
+import { codeOf } from "../../provider/postgres/faults.ts";
 import { clientConfig } from "../../provider/postgres/pool.ts";
 import { ProbeError } from "../attempt.ts";
+import { messageOf } from "../../provider/message.ts";
 
 /** Shown in pg_stat_activity. */
 const applicationName = "tenancy verify";

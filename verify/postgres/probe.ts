@@ -10,6 +10,7 @@ import { residue } from "./residue.ts";
 import type { Side } from "./scene.ts";
 import { type Knowledge, PostgresSession } from "./session.ts";
 import { canaryWords, seen } from "./visible.ts";
+import { messageOf } from "../../provider/message.ts";
 
 /** Into the table of the template `canary`; a canary of another template has what it has. */
 const furniture = `INSERT INTO canary_records SELECT WHERE NOT EXISTS (SELECT FROM canary_records)`;
@@ -102,7 +103,7 @@ class PostgresProbe implements StoreProbe {
     try {
       return await acquire();
     } catch (error) {
-      throw new ProbeError(`tenant ${party.id}: ${error instanceof Error ? error.message : String(error)}`);
+      throw new ProbeError(`tenant ${party.id}: ${messageOf(error)}`);
     }
   }
 

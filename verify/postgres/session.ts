@@ -5,6 +5,7 @@ import type { Party, PostgresParty } from "../party.ts";
 import { type Answer, type Connections, type Credentials, type Lease, tryDatabase } from "./connections.ts";
 import { concernsVictim, type Login, type Recipe } from "./recipe.ts";
 import { missingName, type Scene, type Side } from "./scene.ts";
+import { messageOf } from "../../provider/message.ts";
 
 /** What sessions of one probe know together. */
 export interface Knowledge {
@@ -61,7 +62,7 @@ export class PostgresSession implements ProbeSession {
       if (outcome.kind !== "failed") this.#knowledge.made.set(key, outcome);
       return outcome;
     } catch (error) {
-      return { kind: "failed", reason: error instanceof Error ? error.message : String(error) };
+      return { kind: "failed", reason: messageOf(error) };
     }
   }
 
@@ -103,7 +104,7 @@ export class PostgresSession implements ProbeSession {
       const sql = (dry ?? recipe.sql)(scene);
       const prelude = this.#self === undefined && dry === undefined ? recipe.prelude?.(scene) : undefined;
       const isMissing = recipe.needs !== undefined && isMadeUp(scene, recipe.needs);
-      const answer = await lease.send(messageOf(sql, prelude, recipe.alone === true && dry === undefined));
+      const answer = await lease.send(oneMessage(sql, prelude, recipe.alone === true && dry === undefined));
       return this.#read(answer, recipe, { asks, isControl, isMissing });
     } finally {
       target?.release();
@@ -165,7 +166,7 @@ export class PostgresSession implements ProbeSession {
  * The statements are one transaction without BEGIN, undone as a whole by the ROLLBACK or by the error: so that there is
  * one message and one answer, and no failed transaction that another message would have to end.
  */
-function messageOf(sql: string, prelude: string | undefined, alone: boolean): string {
+function oneMessage(sql: string, prelude: string | undefined, alone: boolean): string {
   if (alone) return sql;
   return `${prelude === undefined ? "" : `${prelude}; `}${sql}; ROLLBACK`;
 }

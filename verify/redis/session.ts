@@ -12,6 +12,7 @@ import { furnishingFor, tidying } from "./fixtures.ts";
 import { combine, combineControl, controlOutcomeOf, dryOutcomeOf, type NodeOutcome, outcomeOf } from "./judge.ts";
 import { addressOf, type Lease, type Links, type Node } from "./link.ts";
 import { sayPlainly } from "./plain.ts";
+import { messageOf } from "../../provider/message.ts";
 
 const byId: ReadonlyMap<string, RedisAttempt> = new Map(redisAttempts.map((attempt) => [attempt.id, attempt]));
 
@@ -63,7 +64,7 @@ export class RedisSession implements ProbeSession {
       outcomes?.delete(known.id);
       return outcome ?? (await this.#single(known, victim));
     } catch (error) {
-      return { kind: "failed", reason: error instanceof Error ? error.message : String(error) };
+      return { kind: "failed", reason: messageOf(error) };
     }
   }
 

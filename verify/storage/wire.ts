@@ -3,6 +3,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { errorCode } from "../../provider/storage/errors.ts";
 import type { Wire } from "./sign.ts";
+import { messageOf } from "../../provider/message.ts";
 
 export interface Answer {
   readonly status: number;
@@ -79,5 +80,5 @@ function errorIn(body: string): string | undefined {
 /** Code of a connection that was refused or broken off. */
 export function failureOf(error: unknown): string {
   const code = errorCode(error);
-  return code === "" || code === "Error" ? (error instanceof Error ? error.message : String(error)) : code;
+  return code === "" || code === "Error" ? messageOf(error) : code;
 }
