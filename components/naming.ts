@@ -13,10 +13,10 @@ export const prefixMaxLength = 16;
 
 /**
  * Prefixes that would give names in the space of PostgreSQL (`pg_…`, and `information` with the tenant `schema`),
- * of this tool (`tenancy:mark:…`), or of the platform's own schemas.
+ * of Neo4j (`system…`), of Kubernetes (`kube-…`), of this tool (`tenancy:mark:…`), or of the platform's own schemas.
  */
-const reservedPrefixes = ["pg", "tenancy", "platform", "extensions", "information", "canary"];
-const reservedBegins = ["pg_", "tenancy_", "canary_"];
+const reservedPrefixes = ["pg", "tenancy", "platform", "extensions", "information", "canary", "kube"];
+const reservedBegins = ["pg_", "tenancy_", "canary_", "kube_", "system"];
 
 export function isReservedPrefix(prefix: string): boolean {
   return reservedPrefixes.includes(prefix) || reservedBegins.some((begin) => prefix.startsWith(begin));
@@ -31,7 +31,10 @@ export const canaryIdPattern = /^[0-9a-z]{4,8}-[0-9a-z]{8}$/;
 /** PostgreSQL cuts longer identifiers silently: NAMEDATALEN is 64, with the closing NUL. */
 export const maxNameBytes = 63;
 const longestSuffix = "_owner";
+/** https://cloudnative-pg.io/documentation/current/cloudnative-pg.v1/: names of services and secrets follow from it. */
+const maxClusterName = 50;
 const digestLength = 12;
+const endsInDigest = /-[0-9a-f]{12}$/;
 
 export interface PostgresNames {
   readonly schema: string;
@@ -47,6 +50,20 @@ export interface RedisNames {
   readonly username: string;
   /** Begin of every key and channel, with its closing colon. */
   readonly keyPrefix: string;
+}
+
+export interface Neo4jNames {
+  /** Name of the database: 3 to 63 letters, digits and hyphens. */
+  readonly database: string;
+  readonly role: string;
+  readonly username: string;
+}
+
+export interface KubernetesNames {
+  /** A DNS label: at most 63 lower-case letters, digits and hyphens. */
+  readonly namespace: string;
+  /** At most 50 characters, the limit of CloudNativePG. */
+  readonly cluster: string;
 }
 
 export interface StorageNames {
@@ -91,10 +108,62 @@ export function storageNames(prefix: string, id: string): StorageNames {
   return { prefix: `${prefix}s/${id}/`, username: `${prefix}.${id}` };
 }
 
+/**
+ * `ekn` and `42` give the database `ekn-42`: an underscore is not legal in Neo4j's names. The role and the user are
+ * named like the schema and its login in PostgreSQL, since roles may have no hyphen.
+ *
+ * @throws Error when prefix or id is not legal.
+ */
+export function neo4jNames(prefix: string, id: string): Neo4jNames {
+  const { schema, appRole } = postgresNames(prefix, id);
+  return { database: hyphenated(prefix, id, maxNameBytes), role: schema, username: appRole };
+}
+
+/**
+ * `oikion` and `org-123` give the namespace `oikion-org-123`.
+ *
+ * @throws Error when prefix or id is not legal.
+ */
+export function kubernetesNames(prefix: string, id: string): KubernetesNames {
+  assertLegal(prefix, id);
+  return { namespace: hyphenated(prefix, id, maxNameBytes), cluster: hyphenated(prefix, id, maxClusterName) };
+}
+
+/**
+ * `oikion` and `org-123` give `oikion-org-123`, a name for services of AWS that allow letters, digits and single
+ * hyphens only, as Amazon RDS and ElastiCache do. What would have two hyphens in a row, be too long, or look as if it
+ * ended in a digest, ends in one.
+ *
+ * @param limit - characters, at least 20
+ * @throws Error when prefix or id is not legal.
+ */
+export function awsName(prefix: string, id: string, limit: number): string {
+  assertLegal(prefix, id);
+  const base = `${prefix.replaceAll("_", "--")}-${id}`;
+  if (base.length <= limit && !base.includes("--") && !endsInDigest.test(base)) return base;
+  const head = base.replaceAll(/-+/g, "-").slice(0, limit - digestLength - 1);
+  return `${head.replace(/-$/, "")}-${digestOf(prefix, id)}`;
+}
+
+/**
+ * An underscore of the prefix becomes two hyphens and the id follows after one: an id begins with no hyphen, so no
+ * second pair gives the same text. A name that is cut, or has three hyphens in a row itself, ends in three hyphens and
+ * a digest.
+ */
+function hyphenated(prefix: string, id: string, limit: number): string {
+  const base = `${prefix.replaceAll("_", "--")}-${id}`;
+  if (base.length <= limit && !base.includes("---")) return base;
+  return `${base.slice(0, limit - digestLength - 3).replace(/-+$/, "")}---${digestOf(prefix, id)}`;
+}
+
+function digestOf(prefix: string, id: string): string {
+  return createHash("sha256").update(`${prefix}/${id}`).digest("hex").slice(0, digestLength);
+}
+
 function shorten(base: string, prefix: string, id: string): string {
   const limit = maxNameBytes - longestSuffix.length;
   if (base.length <= limit) return base;
-  const digest = createHash("sha256").update(`${prefix}/${id}`).digest("hex").slice(0, digestLength);
+  const digest = digestOf(prefix, id);
   // A cut through the two underscores of a hyphen must not lengthen the run of three: four are two hyphens.
   const head = base.slice(0, limit - digestLength - 3).replace(/_+$/, "");
   return `${head}___${digest}`;

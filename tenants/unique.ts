@@ -1,5 +1,5 @@
 /** What may be there only once in a registry. */
-import { postgresNames, redisNames, storageNames } from "../components/naming.ts";
+import { awsName, kubernetesNames, neo4jNames, postgresNames, redisNames, storageNames } from "../components/naming.ts";
 import { type Fault, type FaultText, type Spot, faultAt, quote } from "./faults.ts";
 import { type TenantLayer, spotOf } from "./layers.ts";
 
@@ -74,6 +74,11 @@ export function physicalNames({
     "Redis user": [redisNames(prefix, id).username],
     "storage prefix": [storage.prefix],
     "IAM user": [storage.username],
+    "Neo4j database": [neo4jNames(prefix, id).database],
+    "Kubernetes namespace": [kubernetesNames(prefix, id).namespace],
+    "name on AWS": [awsName(prefix, id, 63), awsName(prefix, id, 40)].filter(
+      (name, at, all) => all.indexOf(name) === at,
+    ),
   };
 }
 

@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  awsName,
   isReservedPrefix,
+  kubernetesNames,
+  neo4jNames,
   postgresNames,
   prefixMaxLength,
   prefixPattern,
@@ -51,13 +54,22 @@ function neighbours([prefix, id]: Pair): Pair[] {
     [prefix, `${id}-app`] as const,
     [prefix, `${id}0`] as const,
     // What a cut name would be, were it written as an id.
+    [prefix, awsName(prefix, id, 40).slice(prefix.length + 1)] as const,
+    [prefix, kubernetesNames(prefix, id).cluster.slice(prefix.length + 1)] as const,
     [prefix, cutName.slice(prefix.length + 1).replaceAll("__", "-")] as const,
     [prefix, cutName.slice(prefix.length + 1).replaceAll("_", "-")] as const,
   ].filter(isLegalPair);
 }
 
 function allNames([prefix, id]: Pair) {
-  return { ...postgresNames(prefix, id), redis: redisNames(prefix, id), storage: storageNames(prefix, id) };
+  return {
+    ...postgresNames(prefix, id),
+    redis: redisNames(prefix, id),
+    storage: storageNames(prefix, id),
+    neo4j: neo4jNames(prefix, id),
+    kubernetes: kubernetesNames(prefix, id),
+    aws: { long: awsName(prefix, id, 63), short: awsName(prefix, id, 40) },
+  };
 }
 
 function expectApart(one: Pair, other: Pair): void {
@@ -68,6 +80,11 @@ function expectApart(one: Pair, other: Pair): void {
   expect(roles.size).toBe(6);
   expect(a.redis.username).not.toBe(b.redis.username);
   expect(a.storage.username).not.toBe(b.storage.username);
+  expect(a.neo4j.database).not.toBe(b.neo4j.database);
+  expect(a.kubernetes.namespace).not.toBe(b.kubernetes.namespace);
+  expect(a.kubernetes.cluster).not.toBe(b.kubernetes.cluster);
+  expect(a.aws.long).not.toBe(b.aws.long);
+  expect(a.aws.short).not.toBe(b.aws.short);
   for (const [x, y] of [
     [a.redis.keyPrefix, b.redis.keyPrefix],
     [a.storage.prefix, b.storage.prefix],
@@ -90,6 +107,18 @@ describe("exact names", () => {
       prefix: "tenants/acme-corp/",
       username: "tenant.acme-corp",
     });
+  });
+
+  it("names oikion/org-123 in graph databases, Kubernetes and AWS", () => {
+    expect(neo4jNames("oikion", "org-123")).toEqual({
+      database: "oikion-org-123",
+      role: "oikion_org__123",
+      username: "oikion_org__123_app",
+    });
+    expect(kubernetesNames("oikion", "org-123")).toEqual({ namespace: "oikion-org-123", cluster: "oikion-org-123" });
+    expect(awsName("oikion", "org-123", 40)).toBe("oikion-org-123");
+    expect(neo4jNames("glyph_foundry", "a").database).toBe("glyph--foundry-a");
+    expect(awsName("glyph_foundry", "a", 40)).toBe("glyph-foundry-a-32c9b143ace6");
   });
 
   it("names ekn/42 as the system's document does", () => {
@@ -123,6 +152,16 @@ describe("legality", () => {
         expect(Buffer.byteLength(names.redis.keyPrefix)).toBeLessThanOrEqual(63);
         expect(names.storage.prefix).toMatch(/^[a-z0-9_]+\/[a-z0-9-]+\/$/);
         expect(Buffer.byteLength(names.storage.prefix)).toBeLessThanOrEqual(63);
+        // Neo4j and Kubernetes: a DNS label of at least three characters.
+        for (const name of [names.neo4j.database, names.kubernetes.namespace]) {
+          expect(name).toMatch(/^[a-z][a-z0-9-]{1,61}[a-z0-9]$/);
+          expect(name).not.toMatch(/^(system|kube-)/);
+        }
+        expect(names.kubernetes.cluster.length).toBeLessThanOrEqual(50);
+        // Amazon RDS: letters, digits and single hyphens, none at the end.
+        expect(names.aws.long).toMatch(/^[a-z][a-z0-9]*(-[a-z0-9]+)+$/);
+        expect(names.aws.long.length).toBeLessThanOrEqual(63);
+        expect(names.aws.short.length).toBeLessThanOrEqual(40);
         // IAM: letters, digits and _+=,.@- and at most 64 characters.
         expect(names.storage.username).toMatch(/^[\w+=,.@-]{1,63}$/);
       }),
@@ -130,13 +169,24 @@ describe("legality", () => {
     );
   });
 
-  it.each(["pg", "pg_x", "tenancy", "tenancy_x", "platform", "extensions", "information", "canary", "canary_x"])(
-    "reserves the prefix %s",
-    (prefix) => {
-      expect(isReservedPrefix(prefix)).toBe(true);
-      expect(() => postgresNames(prefix, "schema")).toThrow(`"${prefix}" is no legal naming prefix`);
-    },
-  );
+  it.each([
+    "pg",
+    "pg_x",
+    "tenancy",
+    "tenancy_x",
+    "platform",
+    "extensions",
+    "information",
+    "canary",
+    "canary_x",
+    "kube",
+    "kube_x",
+    "system",
+    "systems",
+  ])("reserves the prefix %s", (prefix) => {
+    expect(isReservedPrefix(prefix)).toBe(true);
+    expect(() => postgresNames(prefix, "schema")).toThrow(`"${prefix}" is no legal naming prefix`);
+  });
 
   it.each(["pgx", "tenant", "ekn", "platform_a", "tenancyx", "canarys"])("leaves the prefix %s free", (prefix) => {
     expect(isReservedPrefix(prefix)).toBe(false);
