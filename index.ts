@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import pLimit from "p-limit";
 import { refuseOrphans } from "./components/adoptable-only.ts";
-import { readPlatform, serverNames } from "./components/platform.ts";
+import { nativePostgres, readPlatform } from "./components/platform.ts";
 import { rosterEntries } from "./components/roster-entries.ts";
 import { TenantSources } from "./components/tenant-sources.ts";
 import { Tenant } from "./components/tenant.ts";
@@ -24,13 +24,13 @@ export const tenants = await withUserFaults(async () => {
   const templatesDir = resolve(projectDir, templates);
   const platform = readPlatform(config, projectDir);
   const registryPath = resolve(projectDir, config.get("registry") ?? "tenants/registry.yaml");
-  const registry = loadRegistry(registryPath, { templates: templatesDir, servers: serverNames(platform) });
+  const registry = loadRegistry(registryPath, { templates: templatesDir, servers: platform.infos });
   const sources = new TenantSources(templatesDir, dirname(registryPath));
 
   const provider = new TenancyProvider("platform", {
     config: JSON.stringify({ platform: platform.servers, templates }),
   });
-  const baselines = serverNames(platform).postgres.map(
+  const baselines = nativePostgres(platform).map(
     (server) =>
       new Baseline(
         server,
@@ -46,7 +46,7 @@ export const tenants = await withUserFaults(async () => {
   const roster = new Roster(
     "tenants",
     {
-      catalogue: config.get("catalogue") ?? serverNames(platform).postgres[0] ?? "",
+      catalogue: config.get("catalogue") ?? nativePostgres(platform)[0] ?? "",
       maxDeletes: registry.maxDeletes,
       tenants: rosterEntries(registry.tenants),
     },

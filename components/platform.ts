@@ -2,30 +2,18 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
-import { z } from "zod";
-import {
-  fileSystemSchema,
-  type Platform,
-  postgresServerSchema,
-  redisServerSchema,
-  s3ServerSchema,
-} from "../provider/config.ts";
-import type { StoreName } from "../provider/inputs.ts";
-
-/** In configuration a certificate authority may also be a file: `caFile`, relative to the file that names it. */
-const caFile = { caFile: z.string().min(1).optional() };
-
-const configuredSchema = z.strictObject({
-  postgres: z.record(z.string(), postgresServerSchema.extend(caFile)).default({}),
-  redis: z.record(z.string(), redisServerSchema.extend(caFile)).default({}),
-  storage: z
-    .record(z.string(), z.discriminatedUnion("kind", [s3ServerSchema.extend(caFile), fileSystemSchema]))
-    .default({}),
-});
+import { type Platform, platformSchema } from "../provider/config.ts";
+import { type StoreName, storeNames } from "../provider/inputs.ts";
+import type { ServerInfo, Servers } from "../tenants/placement.ts";
+import { type Configured, type ConfiguredServer, configuredSchema } from "./platform-forms.ts";
 
 export interface PlatformConfig {
   /** For the provider: administrators' logins included, so only ever handed on as a secret. */
   readonly servers: Platform;
+  /** Every server, also those of clouds, as the registry is checked against them. */
+  readonly infos: Servers;
+  /** Clusters that tenants' namespaces are made on, by name. */
+  readonly kubernetes: Configured["kubernetes"];
   /** Absolute path of the CA's file of each server (`postgres/main`), for the applications. */
   readonly caFiles: Readonly<Record<string, string>>;
 }
@@ -63,31 +51,37 @@ export function parsePlatform(value: unknown, place: string, folder: string): Pl
     throw new PlatformError(`${place} has ${faults.length === 1 ? "a fault" : "faults"}:\n${faults.join("\n")}`);
   }
   const caFiles: Record<string, string> = {};
-  const servers = Object.fromEntries(
-    Object.entries(parsed.data).map(([store, named]) => [
-      store,
-      Object.fromEntries(
-        Object.entries(named as Record<string, { caFile?: string }>).map(([name, server]) => {
-          if (server.caFile === undefined) return [name, server];
-          const { caFile: relative, ...rest } = server;
-          const path = resolve(folder, relative);
-          caFiles[`${store}/${name}`] = path;
-          return [name, { ...rest, ca: readText(path) }];
-        }),
-      ),
-    ]),
-  ) as Platform;
-  return { servers, caFiles };
+  const infos: Record<string, ServerInfo[]> = {};
+  const servers: Record<string, Record<string, unknown>> = {};
+  for (const store of storeNames) {
+    const named = Object.entries<ConfiguredServer>(parsed.data[store]).sort(([one], [other]) => (one < other ? -1 : 1));
+    infos[store] = named.map(([name, { kind, residency, capacity }]) => ({ name, kind, region: residency, capacity }));
+    servers[store] = Object.fromEntries(
+      named.map(([name, { residency: _residency, capacity: _capacity, ...server }]) => {
+        if (!("caFile" in server) || server.caFile === undefined) return [name, forProvider(store, server)];
+        const { caFile: relative, ...rest } = server;
+        const path = resolve(folder, relative);
+        caFiles[`${store}/${name}`] = path;
+        return [name, { ...forProvider(store, rest), ca: readText(path) }];
+      }),
+    );
+  }
+  return {
+    servers: platformSchema.parse(servers),
+    infos: infos as Record<keyof Servers, ServerInfo[]>,
+    kubernetes: parsed.data.kubernetes,
+    caFiles,
+  };
 }
 
-/** Names of the servers of each store, sorted. */
-export function serverNames(platform: PlatformConfig): Readonly<Record<StoreName, string[]>> {
-  const { postgres, redis, storage } = platform.servers;
-  return {
-    postgres: Object.keys(postgres).sort(),
-    redis: Object.keys(redis).sort(),
-    storage: Object.keys(storage).sort(),
-  };
+/** PostgreSQL and Redis have one kind of native server each, which the provider does not have to tell apart. */
+function forProvider(store: StoreName, { kind, ...server }: { readonly kind: string }): object {
+  return store === "postgres" || store === "redis" ? server : { kind, ...server };
+}
+
+/** Names of the servers that the provider works on, sorted: the Baseline makes PostgreSQL's ready. */
+export function nativePostgres({ servers }: PlatformConfig): string[] {
+  return Object.keys(servers.postgres).sort();
 }
 
 function readJson(path: string): unknown {

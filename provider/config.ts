@@ -59,10 +59,31 @@ export const fileSystemSchema = z.strictObject({
   root: z.string().startsWith("/"),
 });
 
+/** Neo4j Enterprise: a database, a role and a user for each tenant on one server. */
+export const neo4jServerSchema = z.strictObject({
+  kind: z.literal("server"),
+  /** `neo4j+s` or `bolt+s`: the forms that verify the server's certificate. */
+  uri: z.string().regex(/^(?:bolt|neo4j)\+s:\/\/[^/?#@\s]+$/, "is no address like neo4j+s://graph.example.com:7687"),
+  user: z.string().min(1),
+  password: z.string().min(1),
+  ca,
+});
+
+/** An instance manager, which gives each tenant a Neo4j Community process of its own (docs/neo4j.md). */
+export const neo4jInstancesSchema = z.strictObject({
+  kind: z.literal("instances"),
+  endpoint: z.url({ protocol: /^https$/ }),
+  token: z.string().min(16),
+  ca,
+});
+
+export const neo4jSchema = z.discriminatedUnion("kind", [neo4jServerSchema, neo4jInstancesSchema]);
+
 export const platformSchema = z.strictObject({
   postgres: z.record(z.string(), postgresServerSchema).default({}),
   redis: z.record(z.string(), redisServerSchema).default({}),
   storage: z.record(z.string(), z.discriminatedUnion("kind", [s3ServerSchema, fileSystemSchema])).default({}),
+  neo4j: z.record(z.string(), neo4jSchema).default({}),
 });
 
 export type PostgresServer = z.infer<typeof postgresServerSchema>;
@@ -70,6 +91,8 @@ export type RedisServer = z.infer<typeof redisServerSchema>;
 export type S3Server = z.infer<typeof s3ServerSchema>;
 export type FileSystemServer = z.infer<typeof fileSystemSchema>;
 export type StorageServer = S3Server | FileSystemServer;
+export type Neo4jServer = z.infer<typeof neo4jServerSchema>;
+export type Neo4jInstances = z.infer<typeof neo4jInstancesSchema>;
 export type Platform = z.infer<typeof platformSchema>;
 
 /** What the provider is configured with: one JSON text, so that it is one secret in the state. */

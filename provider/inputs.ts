@@ -7,7 +7,7 @@
 export const tenantStates = ["active", "suspended", "offboarding"] as const;
 export type TenantState = (typeof tenantStates)[number];
 
-export const storeNames = ["postgres", "redis", "storage"] as const;
+export const storeNames = ["postgres", "redis", "storage", "neo4j"] as const;
 export type StoreName = (typeof storeNames)[number];
 
 /** Stands in for a verified backup when a tenant's data is deleted; kept in the catalogue. */

@@ -14,14 +14,24 @@ import { readSource, tenantFiles } from "./files.ts";
 import { type Draft, type ProfileLayer, type SettingsLayer, type TenantLayer, spotOf } from "./layers.ts";
 import { type TenantRecord, resolveTenant } from "./resolve.ts";
 import { type RegistryFile, metaOf, registrySchema, tenantIdSchema, tenantSchema } from "./schema.ts";
-import { builtIn } from "./settings.ts";
+import { builtIn } from "./text-forms.ts";
 import { type Named, caseFaults, externalIdFaults, nameFaults, where } from "./unique.ts";
 import { validate } from "./validate.ts";
-import { type ServerNames, type Tell, Templates, checkLayerVariables, checkWritten } from "./written.ts";
+import { type Placed, type Servers, checkPlacement } from "./placement.ts";
+import { type Tell, Templates, checkLayerVariables, checkWritten } from "./written.ts";
 import { type Entry, type MapNode, type Node, parseYaml } from "./yaml.ts";
 
 export { RegistryError, type Fault } from "./faults.ts";
-export type { TenantPostgres, TenantRecord, TenantRedis, TenantStorage } from "./resolve.ts";
+export type { TenantRecord, Tier } from "./resolve.ts";
+export type {
+  EncryptionKey,
+  TenantNeo4j,
+  TenantPostgres,
+  TenantRedis,
+  TenantSilo,
+  TenantStorage,
+} from "./resolve-stores.ts";
+export type { ServerInfo, Servers } from "./placement.ts";
 
 export interface Registry {
   /** As given. */
@@ -35,8 +45,8 @@ export interface Registry {
 export interface LoadContext {
   /** Folder of the templates. */
   readonly templates: string;
-  /** Names of the platform's servers, where they are known: placement is checked against them. */
-  readonly servers?: ServerNames;
+  /** The platform's servers, where they are known: placement is checked against them. */
+  readonly servers?: Servers;
 }
 
 /**
@@ -59,15 +69,17 @@ export function loadRegistry(path: string, context: LoadContext): Registry {
     const template = name === undefined ? undefined : templates.get(name);
     if (template !== undefined && !(template instanceof Error)) checkLayerVariables(profile, template, tell);
   }
-  const records = tenants
-    .map((tenant) => resolveTenant(tenant, { ...main, templates, tell }))
-    .filter((record) => record !== undefined);
+  const placed = tenants.flatMap((layer): Placed[] => {
+    const record = resolveTenant(layer, { ...main, templates, tell });
+    return record === undefined ? [] : [{ record, layer }];
+  });
+  if (context.servers !== undefined) checkPlacement(placed, context.servers, tell);
   reading.faults.push(...externalIdFaults(tenants), ...nameFaults(named(tenants, main.profiles)));
   if (reading.faults.length > 0) {
     throw new RegistryError(inOrder(reading.faults, [...reading.files]), reading.tenantCount);
   }
   const maxDeletes = main.maxDeletes ?? builtIn.maxDeletes;
-  return { path, maxDeletes, tenants: records.sort((a, b) => (a.id < b.id ? -1 : 1)) };
+  return { path, maxDeletes, tenants: placed.map(({ record }) => record).sort((a, b) => (a.id < b.id ? -1 : 1)) };
 }
 
 interface Main {

@@ -52,15 +52,34 @@ function forEditors(value: unknown): unknown {
   return result;
 }
 
-const sections = ["tenant", "profile", "defaults", "placement", "postgres", "redis", "storage", "backupWaiver"];
+const sections = [
+  "tenant",
+  "profile",
+  "defaults",
+  "placement",
+  "postgres",
+  "silo",
+  "backup",
+  "quota",
+  "recoverFrom",
+  "redis",
+  "storage",
+  "neo4j",
+  "backupWaiver",
+];
 const titles: Readonly<Record<string, string>> = {
   tenant: "A tenant: `tenants.<id>`",
   profile: "A profile: `profiles.<name>`",
   defaults: "`defaults`",
   placement: "`placement`",
   postgres: "`postgres`",
+  silo: "`silo`",
+  backup: "`silo.backup`",
+  quota: "`silo.quota`",
+  recoverFrom: "`silo.recoverFrom`",
   redis: "`redis`",
   storage: "`storage`",
+  neo4j: "`neo4j`",
   backupWaiver: "`backupWaiver`",
 };
 

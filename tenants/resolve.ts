@@ -1,33 +1,26 @@
 /** Makes records of tenants out of what their files, profiles and the defaults say. */
-import type { BackupWaiver, StoreName, TemplateVariables, TenantState } from "../provider/inputs.ts";
+import type { BackupWaiver, StoreName, TenantState } from "../provider/inputs.ts";
 import { storeNames } from "../provider/inputs.ts";
 import { checkVariables } from "../templates/load.ts";
 import { type FaultText, quote } from "./faults.ts";
 import { type Draft, Layers, type ProfileLayer, type SettingsLayer, type TenantLayer, nodeAt } from "./layers.ts";
+import {
+  neo4jOf,
+  redisOf,
+  siloOf,
+  storageOf,
+  type TenantNeo4j,
+  type TenantPostgres,
+  type TenantRedis,
+  type TenantSilo,
+  type TenantStorage,
+} from "./resolve-stores.ts";
 import type { Settings } from "./schema.ts";
-import { builtIn } from "./settings.ts";
+import { builtIn } from "./text-forms.ts";
 import { type Templates, type Tell, didYouMean, variableText } from "./written.ts";
 
-export interface TenantPostgres {
-  readonly template: string;
-  /** With the template's defaults. */
-  readonly variables: TemplateVariables;
-  readonly connectionLimit: number;
-  readonly readOnlyConnectionLimit: number;
-  /** Paths from the registry's folder. */
-  readonly additionalSql: readonly string[];
-  readonly rotation: number;
-}
-
-export interface TenantRedis {
-  readonly defaultTtlSeconds: number;
-  readonly rotation: number;
-}
-
-export interface TenantStorage {
-  readonly folders: readonly string[];
-  readonly rotation: number;
-}
+/** Isolation model in PostgreSQL. */
+export type Tier = "bridge" | "silo";
 
 /** One tenant with everything that its profile and the defaults give it. */
 export interface TenantRecord {
@@ -38,17 +31,20 @@ export interface TenantRecord {
   readonly profile: string;
   /** Naming prefix of the profile. */
   readonly prefix: string;
-  readonly tier: "bridge";
+  readonly tier: Tier;
   readonly state: TenantState;
   readonly backupWaiver?: BackupWaiver;
   readonly region: string;
   /** Server of each store that the tenant has. */
   readonly placement: Readonly<Partial<Record<StoreName, string>>>;
-  /** In the order postgres, redis, storage. */
+  /** In the order postgres, redis, storage, neo4j. */
   readonly stores: readonly StoreName[];
   readonly postgres?: TenantPostgres;
+  /** There with the tier `silo` only. */
+  readonly silo?: TenantSilo;
   readonly redis?: TenantRedis;
   readonly storage?: TenantStorage;
+  readonly neo4j?: TenantNeo4j;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -100,6 +96,9 @@ export function resolveTenant(tenant: TenantLayer, around: Surroundings): Tenant
     const server = required(["placement", store], (settings) => settings.placement?.[store], "main");
     if (server !== undefined) placement[store] = server;
   }
+  const pickedTier = layers.pick(["tier"], (settings) => settings.tier);
+  const tier = pickedTier.kind === "value" ? pickedTier.value : builtIn.tier;
+  if (stores !== undefined && pickedTier.kind !== "unclear") checkTier(tenant, tier, has, tell);
   const postgres = has.includes("postgres") ? resolvePostgres(tenant, layers, around) : undefined;
   const waiver = values.backupWaiver;
   const { displayName, externalId, owner } = values;
@@ -122,7 +121,7 @@ export function resolveTenant(tenant: TenantLayer, around: Surroundings): Tenant
     owner,
     profile: values.profile,
     prefix: profile.values.prefix,
-    tier: layers.first((settings) => settings.tier) ?? builtIn.tier,
+    tier,
     state,
     ...(waiver?.reason !== undefined && waiver.name !== undefined
       ? { backupWaiver: { reason: waiver.reason, name: waiver.name } }
@@ -131,23 +130,10 @@ export function resolveTenant(tenant: TenantLayer, around: Surroundings): Tenant
     placement,
     stores: has,
     ...(postgres === undefined ? {} : { postgres }),
-    ...(has.includes("redis")
-      ? {
-          redis: {
-            defaultTtlSeconds:
-              layers.first((settings) => settings.redis?.defaultTtlSeconds) ?? builtIn.defaultTtlSeconds,
-            rotation: layers.first((settings) => settings.redis?.rotation) ?? builtIn.rotation,
-          },
-        }
-      : {}),
-    ...(has.includes("storage")
-      ? {
-          storage: {
-            folders: [...(layers.first((settings) => settings.storage?.folders) ?? builtIn.folders)],
-            rotation: layers.first((settings) => settings.storage?.rotation) ?? builtIn.rotation,
-          },
-        }
-      : {}),
+    ...(tier === "silo" ? { silo: siloOf(layers) } : {}),
+    ...(has.includes("redis") ? { redis: redisOf(layers) } : {}),
+    ...(has.includes("storage") ? { storage: storageOf(layers) } : {}),
+    ...(has.includes("neo4j") ? { neo4j: neo4jOf(layers) } : {}),
     labels: { ...layers.merge((settings) => settings.labels).values },
   };
 }
@@ -203,6 +189,31 @@ function resolvePostgres(tenant: TenantLayer, layers: Layers, around: Surroundin
     additionalSql: [...(layers.first((settings) => settings.postgres?.additionalSql) ?? [])],
     rotation: layers.first((settings) => settings.postgres?.rotation) ?? builtIn.rotation,
   };
+}
+
+/** A database of its own is in PostgreSQL; its settings in a record of another tier are probably a mistake. */
+function checkTier(
+  tenant: TenantLayer,
+  tier: Tier,
+  stores: readonly StoreName[],
+  tell: (keys: readonly string[], text: FaultText) => void,
+): void {
+  if (tier === "silo" && !stores.includes("postgres")) {
+    tell(["tier"], {
+      message: "a silo is a database in PostgreSQL, and the tenant has no place there",
+      found: `stores: ${stores.join(", ")}`,
+      allowed: "tier: silo with postgres among the stores",
+      fix: "add postgres to the tenant's stores, or write tier: bridge",
+    });
+  }
+  if (tier !== "silo" && nodeAt(tenant.node, ["silo"]) !== undefined) {
+    tell(["silo"], {
+      message: "these settings are for a database of the tenant's own, which its tier does not give",
+      found: `tier: ${tier}`,
+      allowed: "silo beside tier: silo",
+      fix: "write tier: silo in the tenant or its profile, or remove this",
+    });
+  }
 }
 
 /** Settings in the record itself for a store that the tenant does not have: probably the list is wrong. */

@@ -5,7 +5,8 @@
 import { z } from "zod";
 import { prefixMaxLength, prefixPattern, isReservedPrefix, tenantIdPattern } from "../components/naming.ts";
 import { tenantStates } from "../provider/inputs.ts";
-import { builtIn, name, nameAllowed, plainText, plainTextAllowed, shared } from "./settings.ts";
+import { shared } from "./settings.ts";
+import { builtIn, name, nameAllowed, plainText, plainTextAllowed } from "./text-forms.ts";
 
 const externalIdPattern = /^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/;
 export const defaultsSchema = z

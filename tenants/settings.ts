@@ -1,37 +1,15 @@
 /** The settings that defaults, profiles and records of tenants have in common. */
 import { z } from "zod";
 import { storeNames } from "../provider/inputs.ts";
-
-/** What is used where neither the record, nor its profile, nor `defaults` say otherwise. */
-export const builtIn = {
-  maxDeletes: 1,
-  tier: "bridge",
-  state: "active",
-  connectionLimit: 10,
-  readOnlyConnectionLimit: 5,
-  defaultTtlSeconds: 3600,
-  folders: ["uploads", "processed", "exports"],
-  rotation: 0,
-} as const;
+import { memorySize, silo, storageSize } from "./silo-settings.ts";
+import { builtIn, labelKeyPattern, labelValuePattern, name, nameAllowed } from "./text-forms.ts";
 
 /** Tiers of later versions: refused by name. */
-const laterTiers = ["pool", "silo"];
-
-/** A name that is legal as a Kubernetes label value, too, in lower case. */
-const namePattern = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-export const nameAllowed = "1 to 63 lower-case letters, digits and hyphens, not at the begin or end";
-export const name = z.string().regex(namePattern);
-
-/** No control, direction-changing or invisible line-ending character: the text is shown in terminals and logs. */
-export const plainText =
-  /^[^\s\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]([^\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]{0,98}[^\s\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff])?$/;
-export const plainTextAllowed = "1 to 100 characters on one line, no control characters, no space at the begin or end";
+const laterTiers = ["pool"];
+export const tiers = ["bridge", "silo"] as const;
 
 const folderPattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const variablePattern = /^[a-z][a-z0-9_]*$/;
-const labelKeyPattern =
-  /^(?:(?=[^/]{1,253}\/)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*\/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/;
-const labelValuePattern = /^(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/;
 const sqlPathPattern = /^(?!\/)(?!.*(?:^|\/)\.{1,2}(?:\/|$))(?!.*\/\/)[A-Za-z0-9_./-]+\.sql$/;
 
 export const sqlPathSchema = z
@@ -90,15 +68,16 @@ const region = name
   .optional();
 
 const tier = z
-  .enum([builtIn.tier])
+  .enum(tiers)
   .meta({
     description:
       "Isolation model. `bridge`: a schema, an ACL user and a prefix of its own on shared servers. " +
-      "`pool` and `silo` are not available in this version.",
-    allowed: builtIn.tier,
+      "`silo`: in PostgreSQL a database of its own, on a shared server, on Kubernetes or on Amazon RDS, as its " +
+      "placement says. Fixed while the tenant lives. `pool` is not available in this version.",
+    allowed: tiers.join(", "),
     default: builtIn.tier,
     later: laterTiers,
-    examples: [builtIn.tier],
+    examples: [...tiers],
   })
   .optional();
 
@@ -112,7 +91,12 @@ const server = (store: string) =>
     .optional();
 
 const placement = z
-  .strictObject({ postgres: server("PostgreSQL"), redis: server("Redis"), storage: server("object storage") })
+  .strictObject({
+    postgres: server("PostgreSQL"),
+    redis: server("Redis"),
+    storage: server("object storage"),
+    neo4j: server("Neo4j"),
+  })
   .meta({ id: "placement", description: "Which of the platform's named servers each store lies on." })
   .optional();
 
@@ -202,9 +186,27 @@ const storage = z
         examples: ["[uploads, processed, exports]"],
       })
       .optional(),
+    encryptionKey: z
+      .enum(["platform", "own"])
+      .meta({
+        description: "Key of the objects on Amazon S3: the bucket's, or one of the tenant's own.",
+        allowed: "platform, own",
+        default: builtIn.encryptionKey,
+        examples: ["own"],
+      })
+      .optional(),
     rotation,
   })
   .meta({ id: "storage", description: "Settings of the tenant's prefix in object storage." })
+  .optional();
+
+const neo4j = z
+  .strictObject({ memory: memorySize(builtIn.neo4j.memory), storageSize, rotation })
+  .meta({
+    id: "neo4j",
+    description:
+      "Settings of the tenant's graph database. Memory and storage are those of an instance of its own on Kubernetes.",
+  })
   .optional();
 
 const labels = z
@@ -225,4 +227,4 @@ const labels = z
   .meta({ description: "Labels of the tenant, legal in Kubernetes.", allowed: "map from a label's key to its value" })
   .optional();
 
-export const shared = { region, tier, placement, stores, postgres, redis, storage, labels };
+export const shared = { region, tier, placement, stores, postgres, silo, redis, storage, neo4j, labels };

@@ -6,9 +6,8 @@ import { type StoreName, storeNames } from "../provider/inputs.ts";
 import { type Template, checkVariables, loadTemplate, templateNames } from "../templates/load.ts";
 import { type FaultText, listed, nearest, quote } from "./faults.ts";
 import { type SettingsLayer, nodeAt } from "./layers.ts";
+import type { Servers } from "./placement.ts";
 import { sqlPathSchema } from "./settings.ts";
-
-export type ServerNames = Readonly<Record<StoreName, readonly string[]>>;
 
 export type Tell = (layer: SettingsLayer, keys: readonly (string | number)[], text: FaultText) => void;
 
@@ -55,7 +54,7 @@ export class Templates {
 export function checkWritten(
   layer: SettingsLayer,
   templates: Templates,
-  servers: ServerNames | undefined,
+  servers: Servers | undefined,
   registry: string,
   tell: Tell,
 ): void {
@@ -69,7 +68,8 @@ export function checkWritten(
   }
   for (const store of servers === undefined ? [] : storeNames) {
     const server = placement?.[store];
-    if (server !== undefined) checkServer(layer, store, server, servers?.[store] ?? [], tell);
+    const names = (servers?.[store] ?? []).map(({ name }) => name);
+    if (server !== undefined) checkServer(layer, store, server, names, tell);
   }
 }
 

@@ -9,6 +9,7 @@ const titles: Readonly<Record<StoreName, string>> = {
   postgres: "PostgreSQL",
   redis: "Redis and Valkey",
   storage: "Object storage and file system",
+  neo4j: "Neo4j",
 };
 
 /** One of each store, in the order of reports. */

@@ -1,6 +1,6 @@
 /** A tenant as attacker or victim: its names, its own logins, and the servers it lies on. */
-import type { PostgresNames, RedisNames, StorageNames } from "../components/naming.ts";
-import type { PostgresServer, RedisServer, StorageServer } from "../provider/config.ts";
+import type { Neo4jNames, PostgresNames, RedisNames, StorageNames } from "../components/naming.ts";
+import type { Neo4jInstances, Neo4jServer, PostgresServer, RedisServer, StorageServer } from "../provider/config.ts";
 
 interface Place<S> {
   /** Name of the platform's server. */
@@ -28,6 +28,14 @@ export interface StorageParty extends Place<StorageServer> {
   readonly secretAccessKey: string;
 }
 
+export interface Neo4jParty extends Place<Neo4jServer | Neo4jInstances> {
+  readonly names: Neo4jNames;
+  /** Address of the tenant's database or instance, as in `bolt+s://graph.example.com:7687`. */
+  readonly uri: string;
+  readonly username: string;
+  readonly password: string;
+}
+
 export interface Party {
   readonly id: string;
   /** Made for this run and removed after it: the only victim of attempts that would change something. */
@@ -35,4 +43,5 @@ export interface Party {
   readonly postgres?: PostgresParty;
   readonly redis?: RedisParty;
   readonly storage?: StorageParty;
+  readonly neo4j?: Neo4jParty;
 }

@@ -1,18 +1,17 @@
 /** How a server is named in reports, and whether it is one of this machine's development servers. */
-import type { PostgresServer, RedisServer, StorageServer } from "../provider/config.ts";
+import type { Neo4jInstances, Neo4jServer, PostgresServer, RedisServer, StorageServer } from "../provider/config.ts";
 import type { StoreName } from "../provider/inputs.ts";
 
-type Server = PostgresServer | RedisServer | StorageServer;
+type Server = PostgresServer | RedisServer | StorageServer | Neo4jServer | Neo4jInstances;
 
 /** `host:port` of each node, the endpoint and bucket, or the folder; never a login. */
 export function addressOf(server: Server): string {
   if ("nodes" in server) return server.nodes.map(({ host, port }) => `${host}:${port}`).join(", ");
-  if ("kind" in server) {
-    return server.kind === "s3"
-      ? `${server.endpoint.replace(/^https:\/\/(?:[^/@]*@)?/, "")}/${server.bucket}`
-      : server.root;
-  }
-  return `${server.host}:${server.port}/${server.database}`;
+  if (!("kind" in server)) return `${server.host}:${server.port}/${server.database}`;
+  if (server.kind === "filesystem") return server.root;
+  if (server.kind === "server") return server.uri;
+  const endpoint = server.endpoint.replace(/^https:\/\/(?:[^/@]*@)?/, "");
+  return server.kind === "s3" ? `${endpoint}/${server.bucket}` : endpoint;
 }
 
 /** @param embedded - ports on 127.0.0.1, as `postgres:5432`, and folders, as `storage:/srv/files` */
@@ -22,6 +21,6 @@ export function isEmbedded(embedded: ReadonlySet<string>, store: StoreName, serv
   if ("nodes" in server) return server.nodes.every(local);
   if (!("kind" in server)) return local(server);
   if (server.kind === "filesystem") return embedded.has(`${store}:${server.root}`);
-  const { hostname, port } = new URL(server.endpoint);
+  const { hostname, port } = new URL(server.kind === "server" ? server.uri : server.endpoint);
   return local({ host: hostname, port: Number(port) });
 }

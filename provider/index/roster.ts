@@ -3,7 +3,7 @@
  * what would lose data; every tenant's resources depend on it.
  */
 import { type CheckFailure, type Handler, ProviderError } from "../handler.ts";
-import type { RosterEntry, RosterInputs, RosterOutputs } from "../inputs.ts";
+import { type RosterEntry, type RosterInputs, type RosterOutputs, storeNames } from "../inputs.ts";
 import { isTombstone, originOf } from "../postgres/catalogue.ts";
 import { type CatalogueRow, readCatalogue, takenText, writeRoster } from "../postgres/catalogue-store.ts";
 import type { PostgresDependencies } from "../postgres/dependencies.ts";
@@ -130,7 +130,8 @@ function changedFaults(olds: RosterInputs | undefined, news: RosterInputs, rows:
     compare("prefix", before.prefix, entry.prefix);
     compare("region", before.region, entry.region);
     compare("externalId", before.externalId, entry.externalId);
-    for (const store of ["postgres", "redis", "storage"] as const) {
+    compare("tier", before.tier, entry.tier);
+    for (const store of storeNames) {
       compare(`placement.${store}`, before.placement[store], entry.placement[store]);
     }
     return changes;
@@ -139,11 +140,14 @@ function changedFaults(olds: RosterInputs | undefined, news: RosterInputs, rows:
 
 function entryOf(
   row: CatalogueRow | undefined,
-): { prefix?: string; region?: string; externalId: string; placement: RosterEntry["placement"] } | undefined {
+):
+  | { prefix?: string; region?: string; tier?: string; externalId: string; placement: RosterEntry["placement"] }
+  | undefined {
   if (row === undefined || isTombstone(row.status)) return undefined;
   return {
     ...(row.prefix === null ? {} : { prefix: row.prefix }),
     ...(row.region === null ? {} : { region: row.region }),
+    ...(row.tier === null ? {} : { tier: row.tier }),
     externalId: row.external_id,
     placement: row.placement,
   };

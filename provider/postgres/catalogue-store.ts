@@ -12,6 +12,7 @@ export interface CatalogueRow {
   readonly external_id: string;
   readonly prefix: string | null;
   readonly region: string | null;
+  readonly tier: string | null;
   readonly placement: Readonly<Record<string, string>>;
   readonly status: string;
   readonly project: string;
@@ -44,7 +45,7 @@ export async function readCatalogue(
     );
     if (there?.there !== true) return [];
     return session.query<CatalogueRow>(
-      `SELECT id, external_id, prefix, region, placement, status, project, stack, removed_at FROM platform.tenants
+      `SELECT id, external_id, prefix, region, tier, placement, status, project, stack, removed_at FROM platform.tenants
        WHERE id = ANY ($1) OR external_id = ANY ($2)
          OR (project = $3 AND stack = $4 AND status NOT IN ('removing', 'removed')) ORDER BY id`,
       [ids, externalIds, origin.project, origin.stack],

@@ -49,7 +49,7 @@ export class PostgresPools {
   readonly #limit = pLimit(provisionerConnections);
   readonly #single = pLimit(1);
 
-  constructor(platform: Platform) {
+  constructor(platform: Pick<Platform, "postgres">) {
     this.#servers = platform.postgres;
   }
 

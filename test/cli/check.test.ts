@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { checkCommand, runCheck } from "../../cli/commands/check.ts";
-import { Folder, head, record } from "../tenants/fixture.ts";
+import { Folder, head, record, shared } from "../tenants/fixture.ts";
 
 const project = join(import.meta.dirname, "..", "..");
 let folder: Folder;
@@ -50,7 +50,7 @@ describe("runCheck", () => {
   });
 
   it("gives the report of all faults as a result, coloured only where asked", async () => {
-    folder.write({ "registry.yaml": `${head}tenants:\n${record("a", "    tier: silo\n    x: 1\n")}` });
+    folder.write({ "registry.yaml": `${head}tenants:\n${record("a", "    tier: pool\n    x: 1\n")}` });
     const result = await runCheck(options());
     expect(result.ok).toBe(false);
     expect(result.registry).toBeUndefined();
@@ -65,7 +65,7 @@ describe("runCheck", () => {
 
   it("checks servers where they are known", async () => {
     folder.write({ "registry.yaml": `${head}tenants: {}\n` });
-    const servers = { postgres: ["main"], redis: ["other"], storage: ["main"] };
+    const servers = shared({ postgres: ["main"], redis: ["other"], storage: ["main"] });
     const { json } = await runCheck({ ...options(), servers });
     expect(json.faults.map(({ path }) => path)).toEqual(["defaults.placement.redis"]);
   });

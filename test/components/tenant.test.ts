@@ -23,7 +23,10 @@ const platform: PlatformConfig = {
       },
       files: { kind: "filesystem", root: "/srv/files" },
     },
+    neo4j: {},
   },
+  infos: { postgres: [], redis: [], storage: [], neo4j: [] },
+  kubernetes: {},
   caFiles: { "postgres/main": "/ca.pem" },
 };
 
@@ -48,7 +51,7 @@ const record: TenantRecord = {
     rotation: 0,
   },
   redis: { defaultTtlSeconds: 3600, rotation: 0 },
-  storage: { folders: ["uploads"], rotation: 0 },
+  storage: { folders: ["uploads"], encryptionKey: "platform", rotation: 0 },
   labels: {},
 };
 

@@ -61,11 +61,17 @@ describe("check", () => {
     expect(await reasons(a, olds, roster({}, 2))).toBe("");
   });
 
-  test("a changed prefix, region, externalId and placement of a live tenant are told in one failure", async () => {
+  test("a changed prefix, region, tier, externalId and placement of a live tenant are told in one failure", async () => {
     const id = tenantId("moved");
-    const news = rosterEntry(id, { prefix: "ekn", region: "us", externalId: "new", placement: { postgres: "second" } });
+    const news = rosterEntry(id, {
+      prefix: "ekn",
+      region: "us",
+      tier: "silo",
+      externalId: "new",
+      placement: { postgres: "second" },
+    });
     const text = await reasons(id, roster({ [id]: rosterEntry(id) }), roster({ [id]: news }));
-    for (const name of ["prefix", "region", "externalId", "placement.postgres"]) {
+    for (const name of ["prefix", "region", "tier", "externalId", "placement.postgres"]) {
       expect(text).toContain(`tenant ${id}: ${name} of a live tenant cannot change`);
     }
   });

@@ -2,7 +2,15 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type Fault, type LoadContext, type Registry, RegistryError, loadRegistry } from "../../tenants/load.ts";
+import {
+  type Fault,
+  type LoadContext,
+  type Registry,
+  RegistryError,
+  type Servers,
+  loadRegistry,
+} from "../../tenants/load.ts";
+import { serverKinds } from "../../tenants/placement.ts";
 
 export const templates = join(import.meta.dirname, "templates");
 
@@ -17,6 +25,12 @@ profiles:
 
 export function record(id: string, more = ""): string {
   return `  ${id}:\n    displayName: "${id}"\n    externalId: org_${id}\n    owner: team\n    profile: kg\n${more}`;
+}
+
+/** Servers of the kind that every store has first, without region and capacity. */
+export function shared(names: Readonly<Partial<Record<keyof Servers, readonly string[]>>>): Servers {
+  const of = (store: keyof Servers) => (names[store] ?? []).map((name) => ({ name, kind: serverKinds[store][0] }));
+  return { postgres: of("postgres"), redis: of("redis"), storage: of("storage"), neo4j: of("neo4j") };
 }
 
 export class Folder {

@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RegistryError } from "../../tenants/load.ts";
-import { Folder, head, record } from "./fixture.ts";
+import { Folder, head, record, shared } from "./fixture.ts";
 
 let folder: Folder;
 beforeEach(() => {
@@ -12,7 +12,7 @@ afterEach(() => {
   folder.remove();
 });
 
-const servers = { postgres: ["main", "big"], redis: ["main"], storage: ["main"] };
+const servers = shared({ postgres: ["main", "big"], redis: ["main"], storage: ["main"] });
 
 describe("what a registry gives", () => {
   it("fills in profile, defaults and built-in values", () => {
@@ -42,7 +42,7 @@ describe("what a registry gives", () => {
             rotation: 0,
           },
           redis: { defaultTtlSeconds: 3600, rotation: 0 },
-          storage: { folders: ["uploads", "processed", "exports"], rotation: 0 },
+          storage: { folders: ["uploads", "processed", "exports"], encryptionKey: "platform", rotation: 0 },
           labels: {},
         },
       ],
@@ -346,7 +346,7 @@ describe("all at once", () => {
     folder.write({
       "registry.yaml": `${head}maxDeletes: -1
 tenants:
-${record("a", "    tier: silo\n    redis: { defaultTtl: 5 }\n")}
+${record("a", "    tier: pool\n    redis: { defaultTtl: 5 }\n")}
   A_b: { displayName: 5 }
 ${record("c").replace("kg", "nope")}`,
       "registry.d/d.yaml": "displayName: \xe9\n",

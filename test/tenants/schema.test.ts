@@ -11,7 +11,7 @@ import { registrySchema } from "../../tenants/schema.ts";
 import { validate } from "../../tenants/validate.ts";
 import { sourceOf } from "../../tenants/files.ts";
 import { parseYaml } from "../../tenants/yaml.ts";
-import { Folder, head } from "./fixture.ts";
+import { Folder, head, shared } from "./fixture.ts";
 
 const project = join(import.meta.dirname, "..", "..");
 const examples = join(project, "tenants", "examples");
@@ -49,7 +49,7 @@ describe("the registries of the project", () => {
   });
 
   it.each(files)("loads %s, and editors accept it", (file) => {
-    const servers = { postgres: ["main"], redis: ["main"], storage: ["main"] };
+    const servers = shared({ postgres: ["main"], redis: ["main"], storage: ["main"], neo4j: ["main"] });
     const { tenants } = loadRegistry(file, { templates: join(project, "templates"), servers });
     expect(tenants.length).toBeGreaterThan(0);
     const accepts = new Ajv({ allowUnionTypes: true }).compile(schema);
@@ -82,7 +82,7 @@ describe("what is generated", () => {
   });
 
   it.each([
-    ["a tier of a later version", { tier: "silo" }],
+    ["a tier of a later version", { tier: "pool" }],
     ["an unknown key", { ownr: "x" }],
     ["a number as external id", { externalId: 5 }],
     ["a store that does not exist", { stores: ["mongo"] }],
@@ -115,7 +115,7 @@ describe("the fields' forms", () => {
     ["storage", ["{ folders: [a, 0-b] }", "{ rotation: 3 }", "{}"]],
     ["redis", ["{ defaultTtlSeconds: 1 }"]],
     ["postgres", ["{ connectionLimit: 1000, readOnlyConnectionLimit: 1, rotation: 0 }"]],
-    ["tier", ["bridge"]],
+    ["tier", ["bridge", "silo"]],
   ] as const)("takes every form of %s that is allowed", (field, values) => {
     for (const value of values)
       expect([value, folder.write({ "registry.yaml": around(field, value) }).told()]).toEqual([value, []]);
@@ -144,7 +144,7 @@ describe("the fields' forms", () => {
       ],
     ],
     ["stores", ["[]", "[postgres, postgres]", "postgres", "[Postgres]", "[5]", "[~]", "{}"]],
-    ["tier", ["pool", "silo", "Bridge", "''"]],
+    ["tier", ["pool", "Silo", "Bridge", "''"]],
     ["backupWaiver", ["{}", "{ reason: a }", "yes"]],
   ] as const)("refuses every other form of %s", (field, values) => {
     for (const value of values) {

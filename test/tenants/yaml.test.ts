@@ -124,10 +124,10 @@ describe("YAML", () => {
   });
 
   it("tells what else is wrong around a syntax error, and nothing as missing", () => {
-    const text = `maxDeletes: x\n${head}tenants:\n  a:\n    tier: silo\n   owner: t\n  b: { tier: pool }\n`;
+    const text = `maxDeletes: x\n${head}tenants:\n  a:\n    tier: pool\n   owner: t\n  b: { tier: pool }\n`;
     expect(told(text)).toEqual([
       '1:13 maxDeletes: "maxDeletes" must be a whole number',
-      '11:11 tenants.a.tier: "silo" is not available in this version',
+      '11:11 tenants.a.tier: "pool" is not available in this version',
       "12:1 : this is not correct YAML: All mapping items must start at the same column",
       '12:11 tenants.owner: "owner" is of the wrong kind',
       '13:14 tenants.b.tier: "pool" is not available in this version',

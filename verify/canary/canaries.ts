@@ -22,7 +22,7 @@ import { forgetCanary } from "../../provider/postgres/canary-rows.ts";
 import { PostgresPools } from "../../provider/postgres/pool.ts";
 import type { AnyHandler } from "../../provider/rpc.ts";
 import { checkVariables, loadTemplate } from "../../templates/load.ts";
-import { builtIn } from "../../tenants/settings.ts";
+import { builtIn } from "../../tenants/text-forms.ts";
 import type { Party } from "../party.ts";
 import { isEmbedded } from "../servers.ts";
 import type { Place } from "./lease.ts";
@@ -40,6 +40,7 @@ const types: Readonly<Record<StoreName, string>> = {
   postgres: "tenancy:postgres:Schema",
   redis: "tenancy:redis:AclUser",
   storage: "tenancy:storage:Prefix",
+  neo4j: "tenancy:neo4j:Database",
 };
 
 /** Stands in for a backup, since nothing in a canary is anyone's. */

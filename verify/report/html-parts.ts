@@ -7,6 +7,7 @@ export const storeTitles: Readonly<Record<StoreName, string>> = {
   postgres: "PostgreSQL",
   redis: "Redis",
   storage: "Object storage",
+  neo4j: "Neo4j",
 };
 
 export function section(title: string, wanted: boolean, lines: readonly string[]): string[] {
