@@ -1,6 +1,7 @@
 /** Every resource type of the provider and the handler that does its work. */
 import type { Platform } from "./config.ts";
 import type { Handler } from "./handler.ts";
+import { credentialsFileHandler } from "./delivery/credentials-file.ts";
 import { rosterHandler } from "./index/roster.ts";
 import { baselineHandler } from "./postgres/baseline.ts";
 import { postgresDependencies } from "./postgres/dependencies.ts";
@@ -26,6 +27,7 @@ export function createHandlers(options: HandlerOptions): ReadonlyMap<string, Any
     erase(schemaHandler(postgres)),
     erase(aclUserHandler(options)),
     erase(prefixHandler(options)),
+    erase(credentialsFileHandler()),
   ];
   return new Map(handlers.map((handler) => [handler.type, handler]));
 }

@@ -83,6 +83,19 @@ export interface SqlFile {
 
 export type TemplateVariables = Readonly<Record<string, string | number | boolean>>;
 
+export interface CredentialsFileInputs {
+  /** The tenant's id in the registry. **Replaces.** */
+  readonly tenant: string;
+  /** Absolute path of the folder. **Replaces.** */
+  readonly folder: string;
+  /** Secret: JSON of what the tenant's application needs to connect. */
+  readonly credentials: string;
+}
+export interface CredentialsFileOutputs extends CredentialsFileInputs, MarkOutputs {
+  /** Absolute path of the file. */
+  readonly path: string;
+}
+
 export interface SchemaInputs extends TenantInputs {
   readonly externalId: string;
   /** Physical name of the schema. **Replaces.** */

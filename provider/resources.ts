@@ -5,6 +5,8 @@ import type {
   AclUserOutputs,
   BaselineInputs,
   BaselineOutputs,
+  CredentialsFileInputs,
+  CredentialsFileOutputs,
   PrefixInputs,
   PrefixOutputs,
   RosterInputs,
@@ -63,6 +65,15 @@ export class Schema extends pulumi.CustomResource {
 
   constructor(name: string, args: Args<SchemaInputs>, options?: pulumi.CustomResourceOptions) {
     super("tenancy:postgres:Schema", name, args, options);
+  }
+}
+
+/** A tenant's credentials in a file that only its owner can read. */
+export class CredentialsFile extends pulumi.CustomResource {
+  declare readonly path: pulumi.Output<CredentialsFileOutputs["path"]>;
+
+  constructor(name: string, args: Args<CredentialsFileInputs>, options?: pulumi.CustomResourceOptions) {
+    super("tenancy:delivery:CredentialsFile", name, declared(args, ["path"]), options);
   }
 }
 

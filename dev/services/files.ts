@@ -1,7 +1,8 @@
 /** Files of the services' folder: owner-only, and written whole or not at all. */
-import { randomBytes } from "node:crypto";
-import { chmod, mkdir, open, readFile, rename, stat } from "node:fs/promises";
+import { chmod, mkdir, readFile, stat } from "node:fs/promises";
 import { messageOf } from "../../provider/message.ts";
+
+export { writePrivate } from "../../provider/private-file.ts";
 
 /** Makes a folder (and those above it) that only its owner may look into. */
 export async function privateFolder(path: string): Promise<string> {
@@ -10,19 +11,6 @@ export async function privateFolder(path: string): Promise<string> {
   const { mode } = await stat(path);
   if ((mode & 0o066) !== 0) await chmod(path, mode & 0o711);
   return path;
-}
-
-/** Writes a file with mode 0600 (or `mode`) by renaming a finished one, so that a crash leaves the old or the new. */
-export async function writePrivate(path: string, text: string, mode = 0o600): Promise<void> {
-  const temporary = `${path}.${randomBytes(4).toString("hex")}.new`;
-  const file = await open(temporary, "wx", mode);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
 }
 
 /** The text of a file; undefined when it is not there. */
