@@ -100,5 +100,7 @@ export const providerConfigSchema = z.strictObject({
   platform: platformSchema,
   /** Folder of the templates; a relative path starts at the project's folder. */
   templates: z.string().min(1),
+  /** The project's folder. Left out: the one that holds the provider's, which in the package has the built-in templates. */
+  projectDir: z.string().startsWith("/").optional(),
 });
 export type ProviderConfig = z.infer<typeof providerConfigSchema>;

@@ -8,7 +8,6 @@ import { ProviderServer } from "./rpc.ts";
 
 /** How long a call under way may still run after the engine has gone: a transaction ends, nothing new begins. */
 const drainLimitMs = 30_000;
-const projectDir = resolve(import.meta.dirname, "..");
 
 function parseConfig(args: Record<string, unknown>): ReturnType<typeof providerConfigSchema.safeParse> {
   let value: unknown;
@@ -45,7 +44,8 @@ const service = new ProviderServer(
             .join("\n"),
         );
       }
-      return createHandlers({ platform: data.platform, templates: resolve(projectDir, data.templates), projectDir });
+      const { platform, templates, projectDir = resolve(import.meta.dirname, "..") } = data;
+      return createHandlers({ platform, templates: resolve(projectDir, templates), projectDir });
     },
   },
   (engineAddress) => {

@@ -1,0 +1,12 @@
+/** What the package offers to other Pulumi programs. */
+export { type PlatformConfig, parsePlatform, PlatformError, readPlatform } from "./platform.ts";
+export { rosterEntries } from "./roster-entries.ts";
+export { derivePassword, passwordOutput } from "./secrets.ts";
+export { Tenant, type TenantArguments, type TenantConnections, type TenantOptions } from "./tenant.ts";
+export type { TenantArgs, TenantLoginArgs } from "./tenant-args.ts";
+export { TenantBucketPrefix, type TenantBucketPrefixArgs } from "./tenant-bucket-prefix.ts";
+export { TenantRedisAcl, type TenantRedisAclArgs } from "./tenant-redis-acl.ts";
+export { TenantSchema, type TenantSchemaArgs } from "./tenant-schema.ts";
+export { TenantSources } from "./tenant-sources.ts";
+export { Baseline, CredentialsFile, Roster, TenancyProvider } from "../provider/resources.ts";
+export { loadRegistry, type Registry, RegistryError, type TenantRecord } from "../tenants/load.ts";
