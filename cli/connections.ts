@@ -46,12 +46,22 @@ const connectionsSchema = z.object({
       z.object({ root: z.string(), prefix: z.string() }),
     ])
     .optional(),
+  neo4j: z
+    .object({
+      uri: z.string(),
+      database: z.string(),
+      username: z.string(),
+      password: z.string(),
+      caFile,
+    })
+    .optional(),
 });
 
 export type Connections = z.infer<typeof connectionsSchema>;
 export type PostgresConnection = NonNullable<Connections["postgres"]>;
 export type RedisConnection = NonNullable<Connections["redis"]>;
 export type StorageConnection = NonNullable<Connections["storage"]>;
+export type Neo4jConnection = NonNullable<Connections["neo4j"]>;
 
 /** @throws UserError when the stack has not been updated yet, or an update did not get to its end. */
 export async function tenantConnections(engine: Engine): Promise<ReadonlyMap<string, Connections>> {

@@ -5,8 +5,15 @@ import { Agent } from "node:https";
 import { join } from "node:path";
 import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import { Redis } from "ioredis";
+import neo4j from "neo4j-driver";
 import pg from "pg";
-import type { Connections, PostgresConnection, RedisConnection, StorageConnection } from "./connections.ts";
+import type {
+  Connections,
+  Neo4jConnection,
+  PostgresConnection,
+  RedisConnection,
+  StorageConnection,
+} from "./connections.ts";
 
 /** Limit of each connection and answer. */
 const limitMs = 10_000;
@@ -23,11 +30,12 @@ type Login = { readonly open: true; readonly detail: string } | { readonly open:
 
 /** The status of each store that the tenant has. */
 export async function probeTenant(tenant: Connections): Promise<Record<string, StoreStatus>> {
-  const { postgres, redis, storage } = tenant;
+  const { postgres, redis, storage, neo4j: graph } = tenant;
   const probes: [string, string, Promise<Login>][] = [];
   if (postgres !== undefined) probes.push(["postgres", postgres.schema, login(() => probePostgres(postgres))]);
   if (redis !== undefined) probes.push(["redis", `${redis.keyPrefix}*`, login(() => probeRedis(redis))]);
   if (storage !== undefined) probes.push(["storage", storage.prefix, login(() => probeStorage(storage))]);
+  if (graph !== undefined) probes.push(["neo4j", graph.database, login(() => probeNeo4j(graph))]);
   const entries = probes.map(
     async ([store, name, probe]) => [store, verdict(tenant.state, name, await probe)] as const,
   );
@@ -129,6 +137,29 @@ async function probeStorage(connection: StorageConnection): Promise<string> {
     return `access key ${accessKeyId}`;
   } finally {
     client.destroy();
+  }
+}
+
+async function probeNeo4j({ uri, database, username, password, caFile }: Neo4jConnection): Promise<string> {
+  // The driver takes the trust of a `+s` address from the system; an authority of our own needs the plain form.
+  const own = caFile === undefined ? {} : { encrypted: true, trust: "TRUST_CUSTOM_CA_SIGNED_CERTIFICATES" as const };
+  const driver = neo4j.driver(
+    caFile === undefined ? uri : uri.replace("+s://", "://"),
+    neo4j.auth.basic(username, password),
+    {
+      ...own,
+      ...(caFile === undefined ? {} : { trustedCertificates: [caFile] }),
+      connectionTimeout: limitMs,
+      connectionAcquisitionTimeout: limitMs,
+      maxTransactionRetryTime: 0,
+      userAgent: "tenancy status",
+    },
+  );
+  try {
+    const { records } = await driver.executeQuery("MATCH (n) RETURN count(n) AS nodes", {}, { database });
+    return `login ${username}, ${String(records[0]?.get("nodes"))} nodes`;
+  } finally {
+    await driver.close();
   }
 }
 

@@ -48,10 +48,11 @@ export interface Credentials {
   };
   readonly redis?: Connections["redis"];
   readonly storage?: Connections["storage"];
+  readonly neo4j?: Connections["neo4j"];
 }
 
-export function credentialsOf({ postgres, redis, storage }: Connections, readOnly: boolean): Credentials {
-  const credentials: Credentials = { redis, storage };
+export function credentialsOf({ postgres, redis, storage, neo4j }: Connections, readOnly: boolean): Credentials {
+  const credentials: Credentials = { redis, storage, neo4j };
   if (postgres === undefined) return credentials;
   const { readOnlyUser, readOnlyPassword, user, password, host, port, database, schema, caFile } = postgres;
   const login = readOnly ? { user: readOnlyUser, password: readOnlyPassword } : { user, password };
@@ -59,7 +60,7 @@ export function credentialsOf({ postgres, redis, storage }: Connections, readOnl
 }
 
 /** Lines for a shell, so that each store's own client can be tried at once. */
-function credentialText(id: string, tenant: Connections, { postgres, redis, storage }: Credentials): string {
+function credentialText(id: string, tenant: Connections, { postgres, redis, storage, neo4j }: Credentials): string {
   const lines = [`# tenant ${id} (${tenant.tier}, ${tenant.state})`];
   if (postgres !== undefined) {
     lines.push(
@@ -97,6 +98,17 @@ function credentialText(id: string, tenant: Connections, { postgres, redis, stor
     );
   } else if (storage !== undefined) {
     lines.push("", "# files", variable("STORAGE_ROOT", `${storage.root}/${storage.prefix}`));
+  }
+  if (neo4j !== undefined) {
+    lines.push(
+      "",
+      "# Neo4j: then `cypher-shell`",
+      variable("NEO4J_URI", neo4j.uri),
+      variable("NEO4J_DATABASE", neo4j.database),
+      variable("NEO4J_USERNAME", neo4j.username),
+      variable("NEO4J_PASSWORD", neo4j.password),
+      ...(neo4j.caFile === undefined ? [] : [variable("NEO4J_CA_FILE", neo4j.caFile)]),
+    );
   }
   return lines.join("\n");
 }
