@@ -199,6 +199,8 @@ function assertInstance(live: Live, outputs: SchemaOutputs): void {
 
 /** @throws ProviderError for a file that is not what was applied. */
 function filesToApply(live: Live, files: readonly RenderedFile[], inputs: SchemaInputs): RenderedFile[] {
+  // A schema that has to be made has no file applied, whatever an earlier one had.
+  if (live.schema === null) return [...files];
   const applied = new Map(live.applied.map(({ origin, name, sha256 }) => [`${origin} ${name}`, sha256]));
   return files.filter(({ origin, name, sha256 }) => {
     const before = applied.get(`${origin} ${name}`);
