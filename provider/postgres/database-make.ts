@@ -6,9 +6,16 @@
 import { createHash } from "node:crypto";
 import { type CallContext, ProviderError } from "../handler.ts";
 import type { DatabaseInputs } from "../inputs.ts";
-import type { Mark } from "../mark.ts";
-import { parseMark } from "../mark.ts";
-import { catalogueFaults, createDbSql, type Demands, missingOf, noCreateDb, readFacts } from "./baseline-rules.ts";
+import { type Mark, parseMark } from "../mark.ts";
+import {
+  catalogueFaults,
+  createDbSql,
+  type Demands,
+  missingOf,
+  noCreateDb,
+  readFacts,
+  type Requirement,
+} from "./baseline-rules.ts";
 import { assertOffered, assertVersion } from "./baseline-support.ts";
 import { catalogueSql } from "./catalogue.ts";
 import { readDatabase } from "./database-live.ts";
@@ -107,49 +114,54 @@ export async function hardenDatabase(
   const subject = `tenant ${inputs.tenant}`;
   const { server, inside } = place;
   const demands = demandsOf(inputs, place);
-  const look: Task = { subject, doing: `reading the hardening of the database ${inputs.database}` };
   const task: Task = { subject, doing: `hardening the database ${inputs.database}` };
-  const facts = () => pools.run(inside, look, (session) => readFacts(session, server), { signal: context.signal });
-  const before = await facts();
-  assertOffered(subject, inputs.extensions, before, templates);
-  const missing = missingOf(before, server, demands);
-  const script = (of: typeof missing) => `BEGIN;\n${of.map(({ sql }) => sql).join("\n")}\nCOMMIT;`;
-  const mine = missing.filter(({ asOwner }) => asOwner);
-  const others = missing.filter(({ asOwner }) => !asOwner);
-  if (mine.length > 0) await pools.run(inside, task, (session) => session.script(script(mine)));
-  if (others.length > 0 && server.admin !== undefined) {
-    await pools.runAs(inside, server.admin, task, (session) => session.script(script(others)));
-  }
-  let after = missing.length > 0 ? await facts() : before;
-  const left = missingOf(after, server, demands);
-  if (left.length > 0) {
+  const harden = async (session: Session) => {
+    const before = await readFacts(session, server);
+    assertOffered(subject, inputs.extensions, before, templates);
+    const missing = missingOf(before, server, demands);
+    const mine = missing.filter(({ asOwner }) => asOwner);
+    const others = missing.filter(({ asOwner }) => !asOwner);
+    if (mine.length > 0) await session.script(transaction(mine));
+    if (others.length > 0 && server.admin !== undefined) {
+      await pools.runAs(inside, server.admin, task, (administrator) => administrator.script(transaction(others)));
+    }
+    const after = missing.length > 0 ? await readFacts(session, server) : before;
+    const left = missingOf(after, server, demands);
+    if (left.length > 0) throw new ProviderError(unfinishedText(inputs, left));
+    if (catalogueFaults(after, server).length === 0) return;
+    await session.script(`BEGIN;\n${catalogueSql}\nCOMMIT;`);
+    const faults = catalogueFaults(await readFacts(session, server), server);
+    if (faults.length === 0) return;
     throw new ProviderError(
-      `${subject}: PostgreSQL database "${inputs.database}" is not finished: ${left.length} things are missing that the ` +
-        `provisioner may not do:\n${left.map((item) => `- ${item.missing}`).join("\n")}\n` +
-        `An administrator has to run this in the database ${inputs.database}, and then the same command goes on:\n` +
-        left.map(({ sql }) => sql).join("\n"),
+      `${subject}: PostgreSQL database "${inputs.database}": ${faults.join("; ")}. Remove or rename what stands there.`,
     );
-  }
-  if (catalogueFaults(after, server).length === 0) return;
-  const making: Task = { subject, doing: `creating the schema platform in the database ${inputs.database}` };
-  await pools.run(inside, making, (session) => session.script(`BEGIN;\n${catalogueSql}\nCOMMIT;`));
-  after = await facts();
-  const faults = catalogueFaults(after, server);
-  if (faults.length === 0) return;
-  throw new ProviderError(
-    `${subject}: PostgreSQL database "${inputs.database}": ${faults.join("; ")}. Remove or rename what stands there.`,
+  };
+  await pools.run(inside, task, harden, { signal: context.signal });
+}
+
+function transaction(missing: readonly Requirement[]): string {
+  return `BEGIN;\n${missing.map(({ sql }) => sql).join("\n")}\nCOMMIT;`;
+}
+
+function unfinishedText({ tenant, database }: DatabaseInputs, left: readonly Requirement[]): string {
+  return (
+    `tenant ${tenant}: PostgreSQL database "${database}" is not finished: ${left.length} things are missing that the ` +
+    `provisioner may not do:\n${left.map(({ missing }) => `- ${missing}`).join("\n")}\n` +
+    `An administrator has to run this in the database ${database}, and then the same command goes on:\n` +
+    left.map(({ sql }) => sql).join("\n")
   );
 }
 
 /**
  * What of somebody's lies in the database beside the tenant's schema.
  *
+ * @param schema - the tenant's; undefined where there must be none
  * @returns as in `schema reports is none of this tool's`; undefined where there is nothing
  */
-export async function foreignObject(session: Session, inputs: DatabaseInputs): Promise<string | undefined> {
+export async function foreignObject(session: Session, schema: string | undefined): Promise<string | undefined> {
   const [row] = await session.query<{ what: string }>(
     `SELECT 'schema ' || nspname AS what FROM pg_catalog.pg_namespace
-       WHERE nspname !~ '^pg_' AND nspname NOT IN ('public', 'extensions', 'platform', 'information_schema', $1)
+       WHERE nspname !~ '^pg_' AND nspname NOT IN ('public', 'extensions', 'platform', 'information_schema', coalesce($1, ''))
      UNION ALL SELECT CASE c.relkind WHEN 'S' THEN 'sequence ' ELSE 'table ' END || n.nspname || '.' || c.relname
        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        WHERE n.nspname IN ('public', 'extensions') AND c.relkind IN ('r', 'p', 'm', 'f', 'v', 'S')
@@ -157,7 +169,7 @@ export async function foreignObject(session: Session, inputs: DatabaseInputs): P
            WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
      UNION ALL SELECT 'large object ' || oid FROM pg_catalog.pg_largeobject_metadata
      ORDER BY 1 LIMIT 1`,
-    [inputs.schema],
+    [schema ?? null],
   );
   return row === undefined ? undefined : `${row.what} is none of its files'`;
 }

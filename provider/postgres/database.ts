@@ -59,19 +59,33 @@ export function databaseHandler(dependencies: PostgresDependencies): Handler<Dat
     await pools.run(place.outside, task, (session) => session.script(sql), { signal: context.signal });
   }
 
+  /**
+   * @returns what of somebody's is inside
+   */
+  function lookInside(place: Place, inputs: DatabaseInputs, schema: string | undefined): Promise<string | undefined> {
+    const task: Task = { subject: `tenant ${inputs.tenant}`, doing: `looking into the database ${inputs.database}` };
+    return pools.run(place.inside, task, (session) => foreignObject(session, schema));
+  }
+
   /** @throws ProviderError when what is there may not be taken over. */
   async function takeOver(
     context: CallContext,
     place: Place,
     inputs: DatabaseInputs,
     live: LiveDatabase,
+    mark: Mark,
   ): Promise<void> {
     const { urn, adopt } = context;
     const found = { what: `PostgreSQL database "${inputs.database}"`, mark: parseMark(live.comment) };
+    // On a server that was made for the tenant, another resource of the program may have made its database.
+    const isNew = place.apart && found.mark === undefined && live.owner === place.server.provisioner.user;
+    if (isNew && (await lookInside(place, inputs, undefined)) === undefined) {
+      await writeMark(context, place, inputs, mark);
+      return mendOutside(context, place, inputs);
+    }
     assertAdoptable({ ...found, data: undefined }, urn, inputs.tenant, adopt);
     await mendOutside(context, place, inputs);
-    const task: Task = { subject: `tenant ${inputs.tenant}`, doing: `looking into the database ${inputs.database}` };
-    const data = await pools.run(place.inside, task, (session) => foreignObject(session, inputs));
+    const data = await lookInside(place, inputs, inputs.schema);
     assertAdoptable({ ...found, data }, urn, inputs.tenant, adopt);
   }
 
@@ -94,7 +108,7 @@ export function databaseHandler(dependencies: PostgresDependencies): Handler<Dat
       const mark = newMark(context.urn, inputs.tenant);
       const live = await look(context, place, inputs);
       if (live === null) await makeDatabase(pools, context, place, inputs, mark);
-      else await takeOver(context, place, inputs, live);
+      else await takeOver(context, place, inputs, live, mark);
       await hardenDatabase(dependencies, context, place, inputs);
       await work.create(context, inner, mark);
       if (live !== null) await writeMark(context, place, inputs, mark);
@@ -122,7 +136,8 @@ export function databaseHandler(dependencies: PostgresDependencies): Handler<Dat
       await mendOutside(context, place, news);
       await hardenDatabase(dependencies, context, place, news);
       await assertSchema(context, place, news);
-      const mark = await work.change(context, innerOf(outputs, place), innerOf(news, place));
+      const mayMake = context.adopt.has(news.tenant);
+      const mark = await work.change(context, innerOf(outputs, place), innerOf(news, place), mayMake);
       if (JSON.stringify(parseMark(live?.comment)) !== JSON.stringify(mark)) {
         await writeMark(context, place, news, mark);
       }

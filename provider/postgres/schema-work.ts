@@ -24,8 +24,12 @@ const duplicates = new Set(["42710", "42P06", "23505"]);
 export interface SchemaWork {
   /** Makes the schema, or takes over what a crashed run left of it. */
   create(context: CallContext, inputs: SchemaInputs, mark: Mark): Promise<void>;
-  /** Makes the schema what the news ask; the mark keeps its token. */
-  change(context: CallContext, outputs: SchemaOutputs, news: SchemaInputs): Promise<Mark>;
+  /**
+   * Makes the schema what the news ask; the mark keeps its token.
+   *
+   * @param mayMake - whether a schema that is gone is made anew, without its rows
+   */
+  change(context: CallContext, outputs: SchemaOutputs, news: SchemaInputs, mayMake?: boolean): Promise<Mark>;
 }
 
 /** `inputs.server` names the database to the pools. */
@@ -128,7 +132,7 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
       );
     },
 
-    async change(context, outputs, news) {
+    async change(context, outputs, news, mayMake = false) {
       const passwords = await verifiers(news);
       const mark: Mark = { urn: context.urn, tenant: news.tenant, token: outputs.instanceToken };
       const event = eventOf(outputs, news);
@@ -137,7 +141,7 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
         { subject: `tenant ${news.tenant}`, doing: `changing the schema ${news.schema} (${event})` },
         async (session) => {
           const live = await readLive(session, news, "brief");
-          assertInstance(live, outputs);
+          if (live.schema !== null || !mayMake) assertInstance(live, outputs);
           await mend(session, news, mark, event, passwords);
         },
         { exclusive: true, signal: context.signal },

@@ -49,9 +49,9 @@ export async function leftovers(inputs: DatabaseInputs): Promise<string[]> {
 export const unfinished = () =>
   asAdmin<{ name: string }>("SELECT datname AS name FROM pg_database WHERE datname LIKE 'tenancy\\_new\\_%'");
 
-/** The process is gone after this many statements were answered. */
+/** The process is gone after this many messages that change something were answered. */
 export class CrashingPools extends PostgresPools {
-  statements = 0;
+  changes = 0;
   readonly #until: number;
 
   constructor(until: number) {
@@ -74,19 +74,12 @@ export class CrashingPools extends PostgresPools {
   }
 
   #watched(session: Session): Session {
-    const count = () => {
-      this.statements += 1;
-      if (this.statements >= this.#until) throw new ProviderError("the process was killed");
-    };
     return {
-      async query(text, values) {
-        const rows = await session.query(text, values);
-        count();
-        return rows as never;
-      },
-      async script(text) {
+      query: (text, values) => session.query(text, values),
+      script: async (text) => {
         await session.script(text);
-        count();
+        this.changes += 1;
+        if (this.changes >= this.#until) throw new ProviderError("the process was killed");
       },
     };
   }
@@ -108,4 +101,18 @@ export function administrator(): { readonly user: string; readonly password: str
 export function withoutAdmin(): PostgresDependencies {
   const platform = { ...services().platform, postgres: { main: { ...mainServer(), admin: undefined } } };
   return postgresDependencies({ platform, templates, projectDir });
+}
+
+/** No server of the platform but the one that holds the catalogue, by another name than the tests' own. */
+export function withoutServers(): PostgresDependencies {
+  const platform = { ...services().platform, postgres: { catalogue: { ...mainServer(), admin: undefined } } };
+  return postgresDependencies({ platform, templates, projectDir });
+}
+
+/** The tests' server as inputs describe one. */
+export function connectionOf(): Pick<DatabaseInputs, "connection" | "connectionPassword"> {
+  const { host, port, ca, database, provisioner } = mainServer();
+  // The provisioner of the tests has no CONNECT on the database postgres.
+  const connection = { host, port, user: provisioner.user, ca, database };
+  return { connection, connectionPassword: provisioner.password };
 }
