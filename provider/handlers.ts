@@ -4,6 +4,7 @@ import type { Handler } from "./handler.ts";
 import { credentialsFileHandler } from "./delivery/credentials-file.ts";
 import { rosterHandler } from "./index/roster.ts";
 import { baselineHandler } from "./postgres/baseline.ts";
+import { databaseHandler } from "./postgres/database.ts";
 import { postgresDependencies } from "./postgres/dependencies.ts";
 import { schemaHandler } from "./postgres/schema.ts";
 import { aclUserHandler } from "./redis/acl-user.ts";
@@ -25,6 +26,7 @@ export function createHandlers(options: HandlerOptions): ReadonlyMap<string, Any
     erase(rosterHandler(postgres)),
     erase(baselineHandler(postgres)),
     erase(schemaHandler(postgres)),
+    erase(databaseHandler(postgres)),
     erase(aclUserHandler(options)),
     erase(prefixHandler(options)),
     erase(credentialsFileHandler()),

@@ -66,6 +66,11 @@ export interface BaselineInputs {
   readonly server: string;
   /** Extensions made in the schema `extensions`; refused where the server does not offer one. */
   readonly extensions: readonly string[];
+  /**
+   * Whether tenants get databases of their own on this server: the provisioner needs CREATEDB for it.
+   * @default false
+   */
+  readonly databases?: boolean;
   /** Secret: the configured password of the provisioner, so that another one is a change that reaches the server. */
   readonly provisionerPassword: string;
 }
@@ -125,6 +130,41 @@ export interface SchemaInputs extends TenantInputs {
   readonly readOnlyPassword: string;
 }
 export interface SchemaOutputs extends SchemaInputs, MarkOutputs {}
+
+/** A PostgreSQL server that the platform's configuration does not have, as Amazon RDS makes it in the same update. */
+export interface PostgresConnection {
+  readonly host: string;
+  readonly port: number;
+  /** The provisioner: a login with CREATEROLE and CREATEDB that is no superuser. */
+  readonly user: string;
+  /**
+   * PEM text of the authority that signed the server's certificate.
+   * @default the authorities that Node.js ships
+   */
+  readonly ca?: string;
+  /**
+   * A database that is there already and that the provisioner connects to while it makes another.
+   * @default "postgres"
+   */
+  readonly database?: string;
+}
+
+export interface DatabaseInputs extends SchemaInputs {
+  /** Physical name of the tenant's database. **Replaces.** */
+  readonly database: string;
+  /** Extensions made in the schema `extensions` of the database. */
+  readonly extensions: readonly string[];
+  /** The server, where it is none of the platform's: `server` is then a name for messages only. */
+  readonly connection?: PostgresConnection;
+  /** Secret: password of the provisioner on that server; given with `connection` and only with it. */
+  readonly connectionPassword?: string;
+  /**
+   * Name of the platform's PostgreSQL server whose shared database holds the catalogue of tenants.
+   * @default `server`; none beside `connection`
+   */
+  readonly catalogue?: string;
+}
+export interface DatabaseOutputs extends DatabaseInputs, MarkOutputs {}
 
 export interface AclUserInputs extends TenantInputs {
   /** **Replaces.** */

@@ -7,6 +7,9 @@ import type {
   BaselineOutputs,
   CredentialsFileInputs,
   CredentialsFileOutputs,
+  DatabaseInputs,
+  DatabaseOutputs,
+  PostgresConnection,
   PrefixInputs,
   PrefixOutputs,
   RosterInputs,
@@ -74,6 +77,25 @@ export class CredentialsFile extends pulumi.CustomResource {
 
   constructor(name: string, args: Args<CredentialsFileInputs>, options?: pulumi.CustomResourceOptions) {
     super("tenancy:delivery:CredentialsFile", name, declared(args, ["path"]), options);
+  }
+}
+
+/** A server's address is known after the server was made: each field of it may be an output. */
+type DatabaseArgs = Omit<Args<DatabaseInputs>, "connection"> & {
+  readonly connection?: pulumi.Input<{ readonly [K in keyof PostgresConnection]: pulumi.Input<PostgresConnection[K]> }>;
+};
+
+/** A tenant's own PostgreSQL database, with its roles, hardening, schema and tables. */
+export class Database extends pulumi.CustomResource {
+  declare readonly database: pulumi.Output<DatabaseOutputs["database"]>;
+  declare readonly schema: pulumi.Output<DatabaseOutputs["schema"]>;
+  declare readonly appRole: pulumi.Output<DatabaseOutputs["appRole"]>;
+  declare readonly password: pulumi.Output<DatabaseOutputs["password"]>;
+  declare readonly readOnlyRole: pulumi.Output<DatabaseOutputs["readOnlyRole"]>;
+  declare readonly readOnlyPassword: pulumi.Output<DatabaseOutputs["readOnlyPassword"]>;
+
+  constructor(name: string, args: DatabaseArgs, options?: pulumi.CustomResourceOptions) {
+    super("tenancy:postgres:Database", name, args, options);
   }
 }
 

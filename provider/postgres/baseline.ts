@@ -3,16 +3,16 @@ import type { PostgresServer } from "../config.ts";
 import { type Finding, repairable, tellAll } from "../finding.ts";
 import { type CallContext, type CheckFailure, type Handler, ProviderError } from "../handler.ts";
 import type { BaselineInputs, BaselineOutputs } from "../inputs.ts";
-import { loadTemplate, templateNames } from "../../templates/load.ts";
 import {
   type BaselineFacts,
   catalogueFaults,
-  leastVersion,
   missingOf,
   passwordSql,
   readFacts,
+  type Demands,
   type Requirement,
 } from "./baseline-rules.ts";
+import { assertOffered, assertVersion, extensionFaults } from "./baseline-support.ts";
 import { catalogueSql, changeLock } from "./catalogue.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import { codeOf } from "./faults.ts";
@@ -36,7 +36,7 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
     if (server.admin !== undefined) await prepareServer(inputs.server, server);
     const before = await facts(inputs.server, server);
     assertUsable(inputs, before);
-    const missing = missingOf(before, server, inputs.extensions);
+    const missing = missingOf(before, server, demandsOf(inputs));
     if (missing.length > 0 && server.admin !== undefined) {
       context.status(`${missing.length} rules of the shared database`);
       await pools.runAs(
@@ -48,7 +48,7 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
       );
     }
     const after = missing.length > 0 ? await facts(inputs.server, server) : before;
-    const left = missingOf(after, server, inputs.extensions);
+    const left = missingOf(after, server, demandsOf(inputs));
     if (left.length > 0) throw new ProviderError(missingText(inputs.server, server, left));
 
     await pools.run(
@@ -75,7 +75,7 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
       const [version] = await session.query<{ number: number }>(
         "SELECT current_setting('server_version_num')::int AS number",
       );
-      assertVersion(name, version?.number ?? 0);
+      assertVersion(subject(name), version?.number ?? 0);
       const [database] = await session.query("SELECT FROM pg_catalog.pg_database WHERE datname = $1", [
         server.database,
       ]);
@@ -110,31 +110,8 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
 
   /** @throws ProviderError for a server that is too old or lacks an extension. */
   function assertUsable(inputs: BaselineInputs, live: BaselineFacts): void {
-    assertVersion(inputs.server, live.versionNumber);
-    const lacking = inputs.extensions.filter((name) => !live.offeredExtensions.includes(name));
-    if (lacking.length > 0) throw new ProviderError(lackingText(inputs.server, live.version, lacking));
-  }
-
-  function assertVersion(name: string, number: number): void {
-    if (number >= leastVersion * 10_000) return;
-    throw new ProviderError(
-      `${subject(name)}: the server has version ${Math.floor(number / 10_000)}; ` +
-        `needed is ${leastVersion} or newer, because before it CREATEROLE could change any user's password.`,
-    );
-  }
-
-  function lackingText(name: string, version: string, lacking: readonly string[]): string {
-    const all = templateNames(templates).map((template) => loadTemplate(templates, template));
-    const users = all.filter((template) => template.extensions.some((extension) => lacking.includes(extension)));
-    const variants = users.flatMap((user) => {
-      const variant = all.find((other) => other.name === `${user.name}-exact` && other.extensions.length === 0);
-      return variant === undefined ? [] : [`"${variant.name}" in the place of "${user.name}"`];
-    });
-    const instead = variants.length === 0 ? "" : `, or use the template ${variants.join(", ")}, which needs none`;
-    return (
-      `${subject(name)}: PostgreSQL ${version} does not offer the extension ${lacking.join(", ")}. ` +
-      `Install its package on the server${instead}.`
-    );
+    assertVersion(subject(inputs.server), live.versionNumber);
+    assertOffered(subject(inputs.server), inputs.extensions, live, templates);
   }
 
   return {
@@ -150,14 +127,7 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
           reason: `"${news.server}" is no PostgreSQL server of the platform; it has: ${pools.names().join(", ") || "none"}`,
         });
       }
-      for (const [index, name] of news.extensions.entries()) {
-        if (!/^[a-z][a-z0-9_-]{0,62}$/.test(name)) {
-          failures.push({
-            property: `extensions[${index}]`,
-            reason: `${JSON.stringify(name)} is no name of an extension: lower-case letters, digits, - and _`,
-          });
-        }
-      }
+      failures.push(...extensionFaults(news.extensions));
       return Promise.resolve(failures);
     },
 
@@ -171,7 +141,7 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
       const field = `database ${server.database} of the server ${outputs.server}`;
       const admin = server.admin !== undefined;
       const findings = [
-        ...missingOf(live, server, outputs.extensions).map(({ missing, sql }): Finding => {
+        ...missingOf(live, server, demandsOf(outputs)).map(({ missing, sql }): Finding => {
           const told = { field, is: "not so", should: missing, sentence: missing };
           return { ...told, mend: admin ? "repair" : "administrator", statements: admin ? [] : [sql] };
         }),
@@ -199,10 +169,15 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
   };
 }
 
+function demandsOf({ extensions, databases }: BaselineInputs): Demands {
+  return { kind: "shared", extensions, databases: databases === true };
+}
+
 function outputsOf(inputs: BaselineInputs, live: BaselineFacts): BaselineOutputs {
   return {
     server: inputs.server,
     extensions: inputs.extensions,
+    ...(inputs.databases === undefined ? {} : { databases: inputs.databases }),
     provisionerPassword: inputs.provisionerPassword,
     serverVersion: live.version,
     extensionVersions: Object.fromEntries(

@@ -58,7 +58,8 @@ export interface Live {
   } | null;
 }
 
-const rightsOf = (acl: string) => `(SELECT coalesce(json_agg(json_build_object('grantee',
+/** Entries of an ACL as `Right`s in JSON. */
+export const rightsOf = (acl: string) => `(SELECT coalesce(json_agg(json_build_object('grantee',
   CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
   'privilege', a.privilege_type, 'grantor', pg_get_userbyid(a.grantor), 'grantable', a.is_grantable) ORDER BY a.grantee, a.privilege_type), '[]')
   FROM aclexplode(${acl}) a)`;

@@ -38,13 +38,15 @@ export interface RunOptions {
 }
 
 interface Entry {
-  readonly server: PostgresServer;
-  readonly pool: pg.Pool;
+  /** Undefined for a database that only `within` knows. */
+  readonly pool: pg.Pool | undefined;
   readonly exclusive: ReturnType<typeof pLimit>;
 }
 
 export class PostgresPools {
   readonly #servers: Readonly<Record<string, PostgresServer>>;
+  /** Databases beside the shared ones, by the key that handlers name them by. */
+  readonly #within = new Map<string, PostgresServer>();
   readonly #entries = new Map<string, Entry>();
   readonly #limit = pLimit(provisionerConnections);
   readonly #single = pLimit(1);
@@ -57,9 +59,18 @@ export class PostgresPools {
     return Object.keys(this.#servers);
   }
 
+  /**
+   * Makes another database known under a key, which is then a name like a server's. Each task there has a connection of
+   * its own, closed after it: idle ones of a hundred databases would be a hundred.
+   */
+  within(key: string, server: PostgresServer): string {
+    this.#within.set(key, server);
+    return key;
+  }
+
   /** @throws ProviderError for a name that the platform does not have. */
   server(name: string): PostgresServer {
-    const server = this.#servers[name];
+    const server = this.#within.get(name) ?? this.#servers[name];
     if (server === undefined) {
       throw new ProviderError(
         `the platform has no PostgreSQL server "${name}"; it has: ${this.names().join(", ") || "none"}`,
@@ -76,8 +87,15 @@ export class PostgresPools {
    */
   async run<T>(name: string, task: Task, work: (session: Session) => Promise<T>, options: RunOptions = {}): Promise<T> {
     const entry = this.#entry(name);
-    const attempt = () => this.#limit(() => withPooled(entry.pool, work));
-    const all = () => retry(attempt, entry.server, task, options);
+    const { pool } = entry;
+    const server = this.server(name);
+    const attempt = () =>
+      this.#limit(() =>
+        pool === undefined
+          ? withClient(clientConfig(server, server.provisioner), work, prepare)
+          : withPooled(pool, work),
+      );
+    const all = () => retry(attempt, server, task, options);
     return options.exclusive === true ? entry.exclusive(all) : all();
   }
 
@@ -127,13 +145,18 @@ export class PostgresPools {
   async close(): Promise<void> {
     const entries = [...this.#entries.values()];
     this.#entries.clear();
-    await Promise.all(entries.map((entry) => entry.pool.end()));
+    await Promise.all(entries.map((entry) => entry.pool?.end()));
   }
 
   #entry(name: string): Entry {
     const known = this.#entries.get(name);
     if (known !== undefined) return known;
     const server = this.server(name);
+    if (this.#within.has(name)) {
+      const entry = { pool: undefined, exclusive: pLimit(1) };
+      this.#entries.set(name, entry);
+      return entry;
+    }
     const share = Math.max(1, Math.floor(provisionerConnections / this.names().length));
     const pool = new pg.Pool({
       ...clientConfig(server, server.provisioner),
@@ -145,7 +168,7 @@ export class PostgresPools {
     });
     // A connection that is lost while idle is replaced at the next use.
     pool.on("error", () => undefined);
-    const entry = { server, pool, exclusive: pLimit(1) };
+    const entry = { pool, exclusive: pLimit(1) };
     this.#entries.set(name, entry);
     return entry;
   }
@@ -207,11 +230,16 @@ async function prepare(client: pg.ClientBase): Promise<void> {
   prepared.add(client);
 }
 
-async function withClient<T>(config: pg.ClientConfig, work: (session: Session) => Promise<T>): Promise<T> {
+async function withClient<T>(
+  config: pg.ClientConfig,
+  work: (session: Session) => Promise<T>,
+  begin?: (client: pg.ClientBase) => Promise<void>,
+): Promise<T> {
   const client = new pg.Client(config);
   client.on("error", () => undefined);
   try {
     await client.connect();
+    await begin?.(client);
     return await work(sessionOf(client));
   } finally {
     await client.end().catch(() => undefined);

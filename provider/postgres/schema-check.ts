@@ -14,8 +14,12 @@ export async function checkSchema(
   dependencies: PostgresDependencies,
   olds: SchemaInputs | undefined,
   news: SchemaInputs,
+  options: {
+    /** Whether the server may be none of the platform's. */
+    readonly anyServer?: boolean;
+  } = {},
 ): Promise<CheckFailure[]> {
-  const failures = [...plainFaults(dependencies, news)];
+  const failures = [...plainFaults(dependencies, news, options.anyServer === true)];
   let template: Template | undefined;
   try {
     template = loadTemplate(dependencies.templates, news.template);
@@ -29,8 +33,12 @@ export async function checkSchema(
   return failures.map(({ property, reason }) => ({ property, reason: `tenant ${news.tenant}: ${reason}` }));
 }
 
-function* plainFaults({ pools }: PostgresDependencies, news: SchemaInputs): Generator<CheckFailure> {
-  if (!pools.names().includes(news.server)) {
+function* plainFaults(
+  { pools }: PostgresDependencies,
+  news: SchemaInputs,
+  anyServer: boolean,
+): Generator<CheckFailure> {
+  if (!anyServer && !pools.names().includes(news.server)) {
     yield {
       property: "server",
       reason: `"${news.server}" is no PostgreSQL server of the platform; it has: ${pools.names().join(", ") || "none"}`,

@@ -82,7 +82,11 @@ export function mendScript(
     `ALTER ROLE ${identifier(readOnlyRole)} CONNECTION LIMIT ${integer(inputs.readOnlyConnectionLimit)} ` +
       `PASSWORD ${literal(options.verifiers.readOnly)};`,
     ...(live.schema === null
-      ? [grantSelf(ownerRole), `CREATE SCHEMA ${schema} AUTHORIZATION ${identifier(ownerRole)};`]
+      ? [
+          grantSelf(ownerRole),
+          `CREATE SCHEMA ${schema} AUTHORIZATION ${identifier(ownerRole)};`,
+          `DELETE FROM platform.applied_files WHERE schema_name = ${literal(inputs.schema)};`,
+        ]
       : []),
     setRole(ownerRole),
     ...(live.schema === null ? [`GRANT USAGE ON SCHEMA ${schema} TO ${identifiers([appRole, readOnlyRole])};`] : []),

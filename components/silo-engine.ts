@@ -1,0 +1,119 @@
+/** What the engines of a silo are given, and the one shape that each gives back. */
+import type * as pulumi from "@pulumi/pulumi";
+import type { PostgresConnection, SqlFile, TemplateVariables } from "../provider/inputs.ts";
+import type { PostgresNames } from "./naming.ts";
+import type { TenantLoginArgs } from "./tenant-args.ts";
+
+/** What an application needs to connect to its silo, whatever engine it lies on. */
+export interface SiloConnection {
+  readonly host: pulumi.Output<string>;
+  readonly port: pulumi.Output<number>;
+  readonly database: pulumi.Output<string>;
+  readonly schema: pulumi.Output<string>;
+  readonly user: pulumi.Output<string>;
+  /** Secret. */
+  readonly password: pulumi.Output<string>;
+  readonly readOnlyUser: pulumi.Output<string>;
+  /** Secret. */
+  readonly readOnlyPassword: pulumi.Output<string>;
+  /** File with the authority that signed the server's certificate, on the machine that runs the stack. */
+  readonly caFile?: string;
+  /** The same as PEM text, where a file is not. */
+  readonly ca?: pulumi.Output<string>;
+  /** In front of the server, for the application's many connections. */
+  readonly pooler?: { readonly host: pulumi.Output<string>; readonly port: pulumi.Output<number> };
+}
+
+export interface TenantDatabaseSiloArgs extends TenantLoginArgs {
+  /** The tenant's id in the platform's own systems: a uuid or `org_123`. */
+  readonly externalId: string;
+  /** Folder of `templates/` that says what is inside of the schema. Fixed once applied. */
+  readonly template: string;
+  /** Values of the template's variables, all of them. Fixed once applied. */
+  readonly variables: TemplateVariables;
+  /** The template's files, in order. A new one is applied in place. */
+  readonly templateFiles: readonly SqlFile[];
+  /** Extensions that the template needs, made in the schema `extensions`. */
+  readonly extensions: readonly string[];
+  /**
+   * The tenant's own files, applied after the template's.
+   * @default none
+   */
+  readonly additionalFiles?: readonly SqlFile[];
+  /**
+   * Folder of the tenant's own files, relative to the project.
+   * @default tenants
+   */
+  readonly additionalRoot?: string;
+  /**
+   * Connections that the application's login may hold at once.
+   * @default 10
+   */
+  readonly connectionLimit?: pulumi.Input<number>;
+  /**
+   * Connections of the read-only login.
+   * @default 5
+   */
+  readonly readOnlyConnectionLimit?: pulumi.Input<number>;
+  /**
+   * The platform's PostgreSQL server with the catalogue of tenants.
+   * @default `server`, where it is a server of the platform's
+   */
+  readonly catalogue?: string;
+  /** What the database lies on. **Replaces**, if it becomes another. */
+  readonly engine: SiloEngine;
+}
+
+export type SiloEngine = DatabaseEngine | ManagedEngine<"cloudnativepg"> | ManagedEngine<"rds">;
+
+/** A database of its own on a server that is there: one of the platform's (`server`), or one that `connection` describes. */
+export interface DatabaseEngine extends ServerConnection {
+  readonly kind: "database";
+  /** The server's address as applications reach it. */
+  readonly host: pulumi.Input<string>;
+  readonly port: pulumi.Input<number>;
+  /** File with the authority that signed the server's certificate. */
+  readonly caFile?: string;
+}
+
+/** How the native provider reaches a server that the platform's configuration does not have. */
+export interface ServerConnection {
+  /**
+   * The server and its provisioner; `server` is a name for messages then.
+   * @default the platform's server of the name `server`
+   */
+  readonly connection?: pulumi.Input<{
+    readonly [K in keyof PostgresConnection]: pulumi.Input<PostgresConnection[K]>;
+  }>;
+  /** Secret: password of the provisioner on that server. */
+  readonly connectionPassword?: pulumi.Input<string>;
+}
+
+/**
+ * A server, or a cluster, of the tenant's own. Its builder stands beside the code of its cloud, so that only a stack that
+ * uses the cloud loads it.
+ */
+export interface ManagedEngine<K extends "cloudnativepg" | "rds"> {
+  readonly kind: K;
+  /** Makes everything as children of `request.parent`, named `${request.name}-<role>`. */
+  readonly build: (request: SiloRequest) => SiloMade;
+}
+
+export interface SiloRequest {
+  /** The tenant's id, which names of children begin with. */
+  readonly name: string;
+  readonly parent: pulumi.ComponentResource;
+  readonly args: TenantDatabaseSiloArgs;
+  /** The database has the schema's name. */
+  readonly names: PostgresNames;
+  /** Secret: of the application's login. */
+  readonly password: pulumi.Output<string>;
+  /** Secret: of the read-only login. */
+  readonly readOnlyPassword: pulumi.Output<string>;
+}
+
+export interface SiloMade {
+  readonly connection: SiloConnection;
+  /** What has to be registered before the tenant is. */
+  readonly resources: readonly pulumi.Resource[];
+}
