@@ -59,16 +59,60 @@ export const fileSystemSchema = z.strictObject({
   root: z.string().startsWith("/"),
 });
 
+/** `neo4j://` and `bolt://` send passwords in plain text; with `+ssc` any server may pretend to be this one. */
+const neo4jUri = z
+  .string()
+  .regex(
+    /^(bolt|neo4j)\+s:\/\/([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?$/,
+    "must be bolt+s://host:port or neo4j+s://host:port: TLS with a verified certificate. " +
+      "bolt:// and neo4j:// are not encrypted, +ssc does not verify the server; for a certificate of your own set `ca`",
+  );
+
+/** Neo4j Enterprise: a database, role and user for each tenant. */
+export const neo4jServerSchema = z.strictObject({
+  kind: z.literal("server"),
+  uri: neo4jUri,
+  /** Administers databases, users and roles, as the role admin does; docs/neo4j.md names what it needs. */
+  user: z.string().min(1),
+  password: z.string().min(1),
+  /**
+   * Procedures that every user of the server may call beyond the usual ones, as in `apoc.coll.*`.
+   * @default none
+   */
+  procedures: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^[A-Za-z]\w*(\.[A-Za-z]\w*)*\.([A-Za-z]\w*|\*)$/,
+          "must be a procedure, or all of a namespace as in apoc.coll.*",
+        ),
+    )
+    .default([]),
+  ca,
+});
+
+/** A manager of Neo4j Community instances, one for each tenant. */
+export const neo4jInstancesSchema = z.strictObject({
+  kind: z.literal("instances"),
+  endpoint: z.url({ protocol: /^https$/ }),
+  token: z.string().min(1),
+  ca,
+});
+
 export const platformSchema = z.strictObject({
   postgres: z.record(z.string(), postgresServerSchema).default({}),
   redis: z.record(z.string(), redisServerSchema).default({}),
   storage: z.record(z.string(), z.discriminatedUnion("kind", [s3ServerSchema, fileSystemSchema])).default({}),
+  neo4j: z.record(z.string(), z.discriminatedUnion("kind", [neo4jServerSchema, neo4jInstancesSchema])).default({}),
 });
 
 export type PostgresServer = z.infer<typeof postgresServerSchema>;
 export type RedisServer = z.infer<typeof redisServerSchema>;
 export type S3Server = z.infer<typeof s3ServerSchema>;
 export type FileSystemServer = z.infer<typeof fileSystemSchema>;
+export type Neo4jServer = z.infer<typeof neo4jServerSchema>;
+export type Neo4jInstances = z.infer<typeof neo4jInstancesSchema>;
 export type StorageServer = S3Server | FileSystemServer;
 export type Platform = z.infer<typeof platformSchema>;
 

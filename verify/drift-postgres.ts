@@ -23,7 +23,7 @@ export async function crossSchema(
   server: PostgresServer,
   schemas: readonly string[],
 ): Promise<CrossSchema> {
-  const pools = new PostgresPools({ postgres: { [name]: server }, redis: {}, storage: {} });
+  const pools = new PostgresPools({ postgres: { [name]: server }, redis: {}, storage: {}, neo4j: {} });
   const task = { subject: `PostgreSQL server "${name}"`, doing: "looking for what ties schemas together" };
   const look = async (session: Session): Promise<CrossSchema> => {
     const keys = await foreignKeys(session, schemas);

@@ -80,6 +80,7 @@ const platform: Platform = {
   postgres: {},
   redis: { main: { nodes: [{ host: "127.0.0.1", port: 6379 }], username: "admin", password: "admin-secret" } },
   storage: {},
+  neo4j: {},
 };
 
 function live(state = "active"): Connections {

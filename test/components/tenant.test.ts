@@ -23,6 +23,7 @@ const platform: PlatformConfig = {
       },
       files: { kind: "filesystem", root: "/srv/files" },
     },
+    neo4j: {},
   },
   caFiles: { "postgres/main": "/ca.pem" },
 };

@@ -19,7 +19,7 @@ const folder = ({ id }: Party): string => join(root, "tenants", id);
 
 async function provision(id: string, isCanary: boolean): Promise<Party> {
   const server: FileSystemServer = { kind: "filesystem", root };
-  const handler = prefixHandler({ platform: { postgres: {}, redis: {}, storage: { files: server } } });
+  const handler = prefixHandler({ platform: { postgres: {}, redis: {}, storage: { files: server }, neo4j: {} } });
   const names = storageNames("tenant", id);
   await handler.create(
     {

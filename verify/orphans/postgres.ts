@@ -66,7 +66,7 @@ const rowsSql = `SELECT coalesce(json_agg(json_build_object('id', id, 'schema', 
 /** @throws ProviderError when the server cannot be asked */
 export async function postgresOrphans(search: PostgresOrphanSearch): Promise<OrphanList> {
   const { name, server, signal } = search;
-  const pools = new PostgresPools({ postgres: { [name]: server }, redis: {}, storage: {} });
+  const pools = new PostgresPools({ postgres: { [name]: server }, redis: {}, storage: {}, neo4j: {} });
   try {
     return await pools.run(
       name,
