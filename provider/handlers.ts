@@ -2,6 +2,7 @@
 import type { Platform } from "./config.ts";
 import type { Handler } from "./handler.ts";
 import { rosterHandler } from "./index/roster.ts";
+import { neo4jDatabaseHandler } from "./neo4j/database.ts";
 import { baselineHandler } from "./postgres/baseline.ts";
 import { postgresDependencies } from "./postgres/dependencies.ts";
 import { schemaHandler } from "./postgres/schema.ts";
@@ -26,6 +27,7 @@ export function createHandlers(options: HandlerOptions): ReadonlyMap<string, Any
     erase(schemaHandler(postgres)),
     erase(aclUserHandler(options)),
     erase(prefixHandler(options)),
+    erase(neo4jDatabaseHandler(options)),
   ];
   return new Map(handlers.map((handler) => [handler.type, handler]));
 }
