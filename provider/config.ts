@@ -59,40 +59,61 @@ export const fileSystemSchema = z.strictObject({
   root: z.string().startsWith("/"),
 });
 
-/** Neo4j Enterprise: a database, a role and a user for each tenant on one server. */
+/** `neo4j://` and `bolt://` send passwords in plain text; with `+ssc` any server may pretend to be this one. */
+const neo4jUri = z
+  .string()
+  .regex(
+    /^(bolt|neo4j)\+s:\/\/([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?$/,
+    "must be bolt+s://host:port or neo4j+s://host:port: TLS with a verified certificate. " +
+      "bolt:// and neo4j:// are not encrypted, +ssc does not verify the server; for a certificate of your own set `ca`",
+  );
+
+/** Neo4j Enterprise: a database, role and user for each tenant. */
 export const neo4jServerSchema = z.strictObject({
   kind: z.literal("server"),
-  /** `neo4j+s` or `bolt+s`: the forms that verify the server's certificate. */
-  uri: z.string().regex(/^(?:bolt|neo4j)\+s:\/\/[^/?#@\s]+$/, "is no address like neo4j+s://graph.example.com:7687"),
+  uri: neo4jUri,
+  /** Administers databases, users and roles, as the role admin does; docs/neo4j.md names what it needs. */
   user: z.string().min(1),
   password: z.string().min(1),
+  /**
+   * Procedures that every user of the server may call beyond the usual ones, as in `apoc.coll.*`.
+   * @default none
+   */
+  procedures: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^[A-Za-z]\w*(\.[A-Za-z]\w*)*\.([A-Za-z]\w*|\*)$/,
+          "must be a procedure, or all of a namespace as in apoc.coll.*",
+        ),
+    )
+    .default([]),
   ca,
 });
 
-/** An instance manager, which gives each tenant a Neo4j Community process of its own (docs/neo4j.md). */
+/** A manager of Neo4j Community instances, one for each tenant. */
 export const neo4jInstancesSchema = z.strictObject({
   kind: z.literal("instances"),
   endpoint: z.url({ protocol: /^https$/ }),
-  token: z.string().min(16),
+  token: z.string().min(1),
   ca,
 });
-
-export const neo4jSchema = z.discriminatedUnion("kind", [neo4jServerSchema, neo4jInstancesSchema]);
 
 export const platformSchema = z.strictObject({
   postgres: z.record(z.string(), postgresServerSchema).default({}),
   redis: z.record(z.string(), redisServerSchema).default({}),
   storage: z.record(z.string(), z.discriminatedUnion("kind", [s3ServerSchema, fileSystemSchema])).default({}),
-  neo4j: z.record(z.string(), neo4jSchema).default({}),
+  neo4j: z.record(z.string(), z.discriminatedUnion("kind", [neo4jServerSchema, neo4jInstancesSchema])).default({}),
 });
 
 export type PostgresServer = z.infer<typeof postgresServerSchema>;
 export type RedisServer = z.infer<typeof redisServerSchema>;
 export type S3Server = z.infer<typeof s3ServerSchema>;
 export type FileSystemServer = z.infer<typeof fileSystemSchema>;
-export type StorageServer = S3Server | FileSystemServer;
 export type Neo4jServer = z.infer<typeof neo4jServerSchema>;
 export type Neo4jInstances = z.infer<typeof neo4jInstancesSchema>;
+export type StorageServer = S3Server | FileSystemServer;
 export type Platform = z.infer<typeof platformSchema>;
 
 /** What the provider is configured with: one JSON text, so that it is one secret in the state. */

@@ -3,6 +3,7 @@ import type { Platform } from "./config.ts";
 import type { Handler } from "./handler.ts";
 import { credentialsFileHandler } from "./delivery/credentials-file.ts";
 import { rosterHandler } from "./index/roster.ts";
+import { neo4jDatabaseHandler } from "./neo4j/database.ts";
 import { baselineHandler } from "./postgres/baseline.ts";
 import { databaseHandler } from "./postgres/database.ts";
 import { postgresDependencies } from "./postgres/dependencies.ts";
@@ -30,6 +31,7 @@ export function createHandlers(options: HandlerOptions): ReadonlyMap<string, Any
     erase(aclUserHandler(options)),
     erase(prefixHandler(options)),
     erase(credentialsFileHandler()),
+    erase(neo4jDatabaseHandler(options)),
   ];
   return new Map(handlers.map((handler) => [handler.type, handler]));
 }

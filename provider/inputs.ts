@@ -192,3 +192,22 @@ export interface PrefixOutputs extends PrefixInputs, MarkOutputs {
   /** Secret; empty on the file system. */
   readonly secretAccessKey: string;
 }
+
+export interface Neo4jDatabaseInputs extends TenantInputs {
+  /** Name of the database, and of the instance where each tenant has its own. **Replaces.** */
+  readonly database: string;
+  /** **Replaces.** */
+  readonly role: string;
+  /** **Replaces.** */
+  readonly username: string;
+  /** Secret. */
+  readonly password: string;
+}
+export interface Neo4jDatabaseOutputs extends Neo4jDatabaseInputs, MarkOutputs {
+  /** `bolt+s://…` or `neo4j+s://…`, without a login. */
+  readonly uri: string;
+  /** The database that the application uses: `neo4j` on an instance of its own. */
+  readonly loginDatabase: string;
+  /** Whom the application logs in as: `neo4j` on an instance of its own. */
+  readonly loginUser: string;
+}

@@ -10,6 +10,8 @@ import type {
   DatabaseInputs,
   DatabaseOutputs,
   PostgresConnection,
+  Neo4jDatabaseInputs,
+  Neo4jDatabaseOutputs,
   PrefixInputs,
   PrefixOutputs,
   RosterInputs,
@@ -123,5 +125,18 @@ export class Prefix extends pulumi.CustomResource {
       declared(args, ["accessKeyId", "secretAccessKey"]),
       pulumi.mergeOptions(options, { additionalSecretOutputs: ["secretAccessKey"] }),
     );
+  }
+}
+
+/** A tenant's database in Neo4j, and the only login that reaches it; on Community an instance of its own. */
+export class Neo4jDatabase extends pulumi.CustomResource {
+  declare readonly database: pulumi.Output<Neo4jDatabaseOutputs["database"]>;
+  declare readonly password: pulumi.Output<Neo4jDatabaseOutputs["password"]>;
+  declare readonly uri: pulumi.Output<Neo4jDatabaseOutputs["uri"]>;
+  declare readonly loginDatabase: pulumi.Output<Neo4jDatabaseOutputs["loginDatabase"]>;
+  declare readonly loginUser: pulumi.Output<Neo4jDatabaseOutputs["loginUser"]>;
+
+  constructor(name: string, args: Args<Neo4jDatabaseInputs>, options?: pulumi.CustomResourceOptions) {
+    super("tenancy:neo4j:Database", name, declared(args, ["uri", "loginDatabase", "loginUser"]), options);
   }
 }

@@ -252,7 +252,10 @@ function replacementFailures(handler: AnyHandler, olds: Properties, news: Proper
 }
 
 function typeOfStore(type: string): string {
-  return { postgres: "PostgreSQL", redis: "Redis", storage: "object storage" }[type.split(":")[1] ?? ""] ?? type;
+  return (
+    { postgres: "PostgreSQL", redis: "Redis", storage: "object storage", neo4j: "Neo4j" }[type.split(":")[1] ?? ""] ??
+    type
+  );
 }
 
 function checkResponse(inputs: structProto.Struct | undefined, failures: readonly CheckFailure[]): proto.CheckResponse {
