@@ -38,11 +38,14 @@ export interface RdsPlan {
   readonly ownKey: boolean;
 }
 
-/** @throws PlatformError with every fault, the tenant's id in front of each */
-export function planRds(tenant: string, settings: RdsSettings, server: RdsServer): RdsPlan {
+/**
+ * @param owner - in front of each fault: `tenant acme`
+ * @throws PlatformError with every fault
+ */
+export function planRds(owner: string, settings: RdsSettings, server: RdsServer): RdsPlan {
   const faults: string[] = [];
   const tell = (text: string) => {
-    faults.push(`tenant ${tenant}: ${text}`);
+    faults.push(`${owner}: ${text}`);
   };
   const aurora = server.engine === "aurora-postgresql";
   const instanceClass = settings.instanceClass ?? server.defaultInstanceClass;
@@ -77,7 +80,7 @@ export function planRds(tenant: string, settings: RdsSettings, server: RdsServer
     replicas: settings.replicas,
     ...backup(settings, server, tell),
     domain: settings.domain,
-    recoverFrom: recovery(tenant, settings, tell),
+    recoverFrom: recovery(owner, settings, tell),
     ownKey: settings.encryptionKey === "own",
   };
   if (faults.length > 0) throw new PlatformError(faults.join("\n"));
@@ -147,9 +150,9 @@ function backup({ backup: { enabled, schedule, retentionDays } }: RdsSettings, s
   return { backupRetentionDays: retentionDays, backupWindow: window };
 }
 
-function recovery(tenant: string, { recoverFrom }: RdsSettings, tell: Tell): RdsSettings["recoverFrom"] {
+function recovery(owner: string, { recoverFrom }: RdsSettings, tell: Tell): RdsSettings["recoverFrom"] {
   if (recoverFrom === undefined) return undefined;
-  if (recoverFrom.tenant === tenant) {
+  if (owner === `tenant ${recoverFrom.tenant}`) {
     tell(
       "silo.recoverFrom names the tenant itself; Amazon RDS recovers into a new server. Add a record with an id of " +
         "its own that recovers from this one",
