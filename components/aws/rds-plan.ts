@@ -7,16 +7,18 @@ import { leastStorageGiB, mostStorageGiB, type RdsServer } from "./rds-config.ts
 const mostRetentionDays = 35;
 /** https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Replication.html */
 const mostAuroraReaders = 15;
-/** RDS refuses a maximum that is less than a tenth above the storage: USER_PIOPS.Autoscaling.html. */
-const autoscalingRoom = 1.1;
+const usualReplicas = 1;
 
 /** Of the registry's `silo`, what concerns Amazon RDS. */
 export interface RdsSettings {
   /** Whole GiB or TiB, as in `20Gi`. */
   readonly storageSize: string;
   readonly storageClass?: string;
-  /** Standbys: one is a Multi-AZ instance; with Aurora, readers. */
-  readonly replicas: number;
+  /**
+   * Standbys: one is a Multi-AZ instance; with Aurora, readers.
+   * @default 1
+   */
+  readonly replicas?: number;
   readonly instanceClass?: string;
   readonly backup: { readonly enabled: boolean; readonly schedule: string; readonly retentionDays: number };
   readonly dedicatedNodes?: Readonly<Record<string, string>>;
@@ -56,10 +58,11 @@ export function planRds(owner: string, settings: RdsSettings, server: RdsServer)
         : "silo.instanceClass is db.serverless, which only aurora-postgresql has. Name a class with its size, as in db.t4g.medium",
     );
   }
+  const replicas = settings.replicas ?? usualReplicas;
   const mostReplicas = aurora ? mostAuroraReaders : 1;
-  if (settings.replicas > mostReplicas) {
+  if (replicas > mostReplicas) {
     tell(
-      `silo.replicas is ${settings.replicas}; allowed is 0 to ${mostReplicas} on the engine ${server.engine}` +
+      `silo.replicas is ${replicas}; allowed is 0 to ${mostReplicas} on the engine ${server.engine}` +
         (aurora
           ? ""
           : " (1 is a standby in another zone). For more, place the tenant on an entry of aurora-postgresql"),
@@ -77,7 +80,7 @@ export function planRds(owner: string, settings: RdsSettings, server: RdsServer)
   const plan = {
     instanceClass,
     ...(aurora ? {} : storage(settings, server, tell)),
-    replicas: settings.replicas,
+    replicas,
     ...backup(settings, server, tell),
     domain: settings.domain,
     recoverFrom: recovery(owner, settings, tell),
@@ -113,7 +116,8 @@ function storage(settings: RdsSettings, { maxStorageGiB }: RdsServer, tell: Tell
       `silo.storageSize is "${settings.storageSize}"; allowed on Amazon RDS is ${leastStorageGiB}Gi to ` +
         `${mostStorageGiB / 1024}Ti, in whole GiB or TiB (the least and the most of gp3)`,
     );
-  } else if (maxStorageGiB !== undefined && maxStorageGiB < storageGiB * autoscalingRoom) {
+    // RDS refuses a maximum that is less than a tenth above the storage.
+  } else if (maxStorageGiB !== undefined && maxStorageGiB * 10 < storageGiB * 11) {
     tell(
       `silo.storageSize is "${settings.storageSize}", but the platform's maxStorageGiB is ${maxStorageGiB}; it has to ` +
         `be a tenth larger at least. Raise maxStorageGiB, or leave it out so that nothing grows by itself`,
