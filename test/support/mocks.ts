@@ -27,17 +27,27 @@ export function secret(value: unknown): unknown {
  */
 export async function registrations<T>(
   program: () => T,
-  options: { preview?: boolean } = {},
+  options: {
+    preview?: boolean;
+    /** What the cloud would add to the inputs, by type. */
+    outputs?: Readonly<Record<string, Record<string, unknown>>>;
+    /** What functions of providers answer, by token; left out: their arguments. */
+    calls?: Readonly<Record<string, Record<string, unknown>>>;
+  } = {},
 ): Promise<{ result: T; registered: Registered[] }> {
   const registered: Registered[] = [];
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs, custom, id }) => {
         registered.push({ type, name, inputs: inputs as Record<string, unknown>, custom: custom === true, urn: "" });
-        const outputs = options.preview === true ? {} : computed[type];
-        return { id: id ?? `${name}-id`, state: { ...plain(inputs as Record<string, unknown>), ...outputs } };
+        const outputs = options.preview === true ? {} : { ...computed[type], ...options.outputs?.[type] };
+        // Only what is read or imported has an id before.
+        return {
+          id: id === undefined || id === "" ? `${name}-id` : id,
+          state: { ...plain(inputs as Record<string, unknown>), ...outputs },
+        };
       },
-      call: ({ inputs }) => inputs as Record<string, unknown>,
+      call: ({ token, inputs }) => options.calls?.[token] ?? (inputs as Record<string, unknown>),
     },
     "tenancy",
     "test",
