@@ -8,9 +8,9 @@ type Server = PostgresServer | RedisServer | StorageServer;
 export function addressOf(server: Server): string {
   if ("nodes" in server) return server.nodes.map(({ host, port }) => `${host}:${port}`).join(", ");
   if ("kind" in server) {
-    return server.kind === "s3"
-      ? `${server.endpoint.replace(/^https:\/\/(?:[^/@]*@)?/, "")}/${server.bucket}`
-      : server.root;
+    if (server.kind === "filesystem") return server.root;
+    const host = server.kind === "s3" ? server.endpoint.replace(/^https:\/\/(?:[^/@]*@)?/, "") : `s3.${server.region}`;
+    return `${host}/${server.bucket}`;
   }
   return `${server.host}:${server.port}/${server.database}`;
 }
@@ -21,6 +21,7 @@ export function isEmbedded(embedded: ReadonlySet<string>, store: StoreName, serv
     host === "127.0.0.1" && embedded.has(`${store}:${port}`);
   if ("nodes" in server) return server.nodes.every(local);
   if (!("kind" in server)) return local(server);
+  if (server.kind === "aws") return false;
   if (server.kind === "filesystem") return embedded.has(`${store}:${server.root}`);
   const { hostname, port } = new URL(server.endpoint);
   return local({ host: hostname, port: Number(port) });
