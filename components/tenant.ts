@@ -165,7 +165,7 @@ export class Tenant {
           server.kind === "filesystem"
             ? { root: server.root, prefix }
             : {
-                endpoint: server.endpoint,
+                endpoint: server.kind === "s3" ? server.endpoint : `https://s3.${server.region}.amazonaws.com`,
                 bucket: server.bucket,
                 prefix,
                 accessKeyId: this.bucketPrefix.accessKeyId,

@@ -51,6 +51,27 @@ export const s3ServerSchema = z.strictObject({
   accessKeyId: z.string().min(1),
   secretAccessKey: z.string().min(1),
   ca,
+  /**
+   * Whether the bucket stands in the path and not in the host of an URL.
+   * Left out: yes, but for Amazon's own endpoints.
+   */
+  pathStyle: z.boolean().optional(),
+  /**
+   * Where tenants' access keys come from: an IAM user a tenant (left out: this), `keys` where the server has no IAM API,
+   * or nowhere: another service gives access.
+   */
+  credentials: z.enum(["iam-user", "external", "none"]).optional(),
+  /** Only with `credentials: external`: each tenant's access key, made at the service and limited there to its prefix. */
+  keys: z
+    .record(z.string(), z.strictObject({ accessKeyId: z.string().min(1), secretAccessKey: z.string().min(1) }))
+    .optional(),
+});
+
+/** A bucket of Amazon S3 that roles give access to; worked on with the platform's own login from the environment. */
+export const awsStorageSchema = z.strictObject({
+  kind: z.literal("aws"),
+  region: z.string().min(1),
+  bucket: z.string().min(3).max(63),
 });
 
 export const fileSystemSchema = z.strictObject({
@@ -103,8 +124,10 @@ export const neo4jInstancesSchema = z.strictObject({
 export const platformSchema = z.strictObject({
   postgres: z.record(z.string(), postgresServerSchema).default({}),
   redis: z.record(z.string(), redisServerSchema).default({}),
-  storage: z.record(z.string(), z.discriminatedUnion("kind", [s3ServerSchema, fileSystemSchema])).default({}),
   neo4j: z.record(z.string(), z.discriminatedUnion("kind", [neo4jServerSchema, neo4jInstancesSchema])).default({}),
+  storage: z
+    .record(z.string(), z.discriminatedUnion("kind", [s3ServerSchema, fileSystemSchema, awsStorageSchema]))
+    .default({}),
 });
 
 export type PostgresServer = z.infer<typeof postgresServerSchema>;
@@ -113,7 +136,8 @@ export type S3Server = z.infer<typeof s3ServerSchema>;
 export type FileSystemServer = z.infer<typeof fileSystemSchema>;
 export type Neo4jServer = z.infer<typeof neo4jServerSchema>;
 export type Neo4jInstances = z.infer<typeof neo4jInstancesSchema>;
-export type StorageServer = S3Server | FileSystemServer;
+export type AwsStorageServer = z.infer<typeof awsStorageSchema>;
+export type StorageServer = S3Server | FileSystemServer | AwsStorageServer;
 export type Platform = z.infer<typeof platformSchema>;
 
 /** What the provider is configured with: one JSON text, so that it is one secret in the state. */

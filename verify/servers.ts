@@ -10,6 +10,7 @@ export function addressOf(server: Server): string {
   if (!("kind" in server)) return `${server.host}:${server.port}/${server.database}`;
   if (server.kind === "filesystem") return server.root;
   if (server.kind === "server") return server.uri;
+  if (server.kind === "aws") return `s3.${server.region}/${server.bucket}`;
   const endpoint = server.endpoint.replace(/^https:\/\/(?:[^/@]*@)?/, "");
   return server.kind === "s3" ? `${endpoint}/${server.bucket}` : endpoint;
 }
@@ -20,6 +21,7 @@ export function isEmbedded(embedded: ReadonlySet<string>, store: StoreName, serv
     host === "127.0.0.1" && embedded.has(`${store}:${port}`);
   if ("nodes" in server) return server.nodes.every(local);
   if (!("kind" in server)) return local(server);
+  if (server.kind === "aws") return false;
   if (server.kind === "filesystem") return embedded.has(`${store}:${server.root}`);
   const { hostname, port } = new URL(server.kind === "server" ? server.uri : server.endpoint);
   return local({ host: hostname, port: Number(port) });

@@ -2,8 +2,11 @@
 import { IAMClient } from "@aws-sdk/client-iam";
 import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import pLimit from "p-limit";
-import type { S3Server } from "../config.ts";
+import type { AwsStorageServer, S3Server } from "../config.ts";
 import type { AccessKey } from "./backend.ts";
+
+/** A server whose tenants' objects lie in a bucket. */
+export type BucketServer = S3Server | AwsStorageServer;
 
 export interface S3Clients {
   readonly s3: S3Client;
@@ -27,25 +30,46 @@ function queued(requestHandler: S3Client["config"]["requestHandler"]): S3Client[
 }
 
 /** Whether the server is Amazon's, which differs from the compatible ones in small things. */
-export function isAmazon(server: S3Server): boolean {
-  return /\.amazonaws\.com(\.cn)?$/.test(new URL(server.endpoint).hostname);
+export function isAmazon(server: BucketServer): boolean {
+  return server.kind === "aws" || /\.amazonaws\.com(\.cn)?$/.test(new URL(server.endpoint).hostname);
 }
 
-export function connectS3(server: S3Server): S3Clients {
+/** Whether each tenant has an IAM user. */
+export function hasIamUsers(server: BucketServer): server is S3Server {
+  return server.kind === "s3" && (server.credentials ?? "iam-user") === "iam-user";
+}
+
+/** As in `https://s3.example.com`, for messages. */
+export function endpointOf(server: BucketServer): string {
+  return server.kind === "s3" ? server.endpoint : `Amazon S3 in ${server.region}`;
+}
+
+export function connectS3(server: BucketServer): S3Clients {
   const amazon = isAmazon(server);
+  const own = server.kind === "s3" ? server : undefined;
   const requestHandler = () => ({
     connectionTimeout: 5_000,
     requestTimeout: 60_000,
-    httpsAgent: { ...(server.ca === undefined ? {} : { ca: server.ca }), keepAlive: true, maxSockets },
+    httpsAgent: { ...(own?.ca === undefined ? {} : { ca: own.ca }), keepAlive: true, maxSockets },
   });
-  const credentials = { accessKeyId: server.accessKeyId, secretAccessKey: server.secretAccessKey };
-  const common = { region: server.region, endpoint: server.endpoint, forcePathStyle: !amazon };
-  const s3 = new S3Client({ ...common, credentials, maxAttempts: 8, requestHandler: requestHandler() });
-  const iamEndpoint = server.iamEndpoint ?? (amazon ? undefined : server.endpoint);
+  // Left out, the SDK takes the platform's login from the environment: variables, profile, container or instance role.
+  const login =
+    own === undefined ? {} : { credentials: { accessKeyId: own.accessKeyId, secretAccessKey: own.secretAccessKey } };
+  const common = {
+    region: server.region,
+    ...(own === undefined ? {} : { endpoint: own.endpoint }),
+    forcePathStyle: own?.pathStyle ?? !amazon,
+    // Compatible servers refuse headers of checksums that they do not know, Google Cloud Storage among them.
+    ...(amazon
+      ? {}
+      : { requestChecksumCalculation: "WHEN_REQUIRED" as const, responseChecksumValidation: "WHEN_REQUIRED" as const }),
+  };
+  const s3 = new S3Client({ ...common, ...login, maxAttempts: 8, requestHandler: requestHandler() });
+  const iamEndpoint = own?.iamEndpoint ?? (amazon ? undefined : own?.endpoint);
   const iam = new IAMClient({
     region: server.region,
     ...(iamEndpoint === undefined ? {} : { endpoint: iamEndpoint }),
-    credentials,
+    ...login,
     maxAttempts: 8,
     requestHandler: requestHandler(),
   });

@@ -2,14 +2,15 @@
 import {
   AbortMultipartUploadCommand,
   DeleteObjectCommand,
-  DeleteObjectsCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
-  ListObjectVersionsCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
 import { ProviderError } from "../handler.ts";
+import { deleteObjects } from "./delete.ts";
+import { errorCode } from "./errors.ts";
 import { isPrefix } from "./iam-policy.ts";
+import { versionPages } from "./versions.ts";
 
 export interface Emptied {
   readonly versions: number;
@@ -38,27 +39,12 @@ export async function emptyPrefix(
   let uploads = 0;
   for (let round = 1; round <= 10; round++) {
     const before = versions + uploads;
-    let keyMarker: string | undefined;
-    let versionMarker: string | undefined;
-    do {
-      const listed = await s3.send(
-        new ListObjectVersionsCommand({
-          Bucket: bucket,
-          Prefix: prefix,
-          KeyMarker: keyMarker,
-          VersionIdMarker: versionMarker,
-        }),
-        options,
-      );
-      const objects = [...(listed.Versions ?? []), ...(listed.DeleteMarkers ?? [])].flatMap(({ Key, VersionId }) =>
-        Key?.startsWith(prefix) === true ? [{ Key, ...(VersionId === undefined ? {} : { VersionId }) }] : [],
-      );
+    for await (const page of versionPages(s3, bucket, prefix, { signal })) {
+      const objects = [...page.versions, ...page.markers];
       await deleteObjects(s3, bucket, objects, signal);
       versions += objects.length;
       if (objects.length > 0) status(`deleted ${versions} object versions under ${prefix}`);
-      keyMarker = listed.IsTruncated === true ? listed.NextKeyMarker : undefined;
-      versionMarker = listed.IsTruncated === true ? listed.NextVersionIdMarker : undefined;
-    } while (keyMarker !== undefined);
+    }
 
     // What a server lists as an object and not as a version.
     const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }), options);
@@ -102,44 +88,27 @@ async function removeFolders(s3: S3Client, bucket: string, prefix: string, signa
   if ((await foldersAt(prefix.slice(0, -1))).includes(prefix)) await remove(prefix);
 }
 
-export async function deleteObjects(
-  s3: S3Client,
-  bucket: string,
-  objects: readonly { readonly Key: string; readonly VersionId?: string }[],
-  signal?: AbortSignal,
-): Promise<void> {
-  for (let start = 0; start < objects.length; start += 1_000) {
-    const { Errors = [] } = await s3.send(
-      new DeleteObjectsCommand({
-        Bucket: bucket,
-        Delete: { Objects: objects.slice(start, start + 1_000), Quiet: true },
-      }),
-      { abortSignal: signal },
-    );
-    const [first] = Errors;
-    if (first !== undefined) {
-      throw new ProviderError(
-        `${Errors.length} objects cannot be deleted, the first is ${String(first.Key)} (${String(first.Code)}). ` +
-          `A retention or legal hold must end before; then run the update again.`,
-      );
-    }
-  }
-}
-
 async function abortUploads(s3: S3Client, bucket: string, prefix: string, signal: AbortSignal): Promise<number> {
   let aborted = 0;
   let keyMarker: string | undefined;
   let idMarker: string | undefined;
   do {
-    const listed = await s3.send(
-      new ListMultipartUploadsCommand({
-        Bucket: bucket,
-        Prefix: prefix,
-        KeyMarker: keyMarker,
-        UploadIdMarker: idMarker,
-      }),
-      { abortSignal: signal },
-    );
+    let listed;
+    try {
+      listed = await s3.send(
+        new ListMultipartUploadsCommand({
+          Bucket: bucket,
+          Prefix: prefix,
+          KeyMarker: keyMarker,
+          UploadIdMarker: idMarker,
+        }),
+        { abortSignal: signal },
+      );
+    } catch (error) {
+      // A server without multipart uploads has none that are open.
+      if (/^(NotImplemented|MethodNotAllowed)$/.test(errorCode(error))) return aborted;
+      throw error;
+    }
     for (const { Key, UploadId } of listed.Uploads ?? []) {
       if (Key?.startsWith(prefix) !== true || UploadId === undefined) continue;
       await s3.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId }), { abortSignal: signal });

@@ -1,11 +1,11 @@
 /** `tenancy:storage:Prefix`: a tenant's folders under one prefix of a shared bucket or file system, and access to it. */
-import type { Platform, S3Server } from "../config.ts";
+import type { Platform } from "../config.ts";
 import { type Finding, repairable, tellAll } from "../finding.ts";
 import { type CallContext, type CheckFailure, type Handler, isUnknown, ProviderError } from "../handler.ts";
 import type { PrefixInputs, PrefixOutputs } from "../inputs.ts";
 import { assertAdoptable, isInstance, newMark, parseMark } from "../mark.ts";
 import type { StorageBackend } from "./backend.ts";
-import type { S3Clients } from "./client.ts";
+import type { BucketServer, S3Clients } from "./client.ts";
 import { fileSystemBackend } from "./file-system.ts";
 import { isPrefix, isUsername } from "./iam-policy.ts";
 import type { KeyWait } from "./iam-user.ts";
@@ -13,7 +13,7 @@ import { s3Backend } from "./s3.ts";
 
 export interface PrefixDependencies {
   readonly platform: Platform;
-  readonly connect?: (server: S3Server) => S3Clients;
+  readonly connect?: (server: BucketServer) => S3Clients;
   readonly keyWait?: KeyWait;
 }
 
@@ -29,7 +29,7 @@ export function prefixHandler({
     if (known !== undefined) return known;
     const config = platform.storage[server];
     if (config === undefined) throw new ProviderError(`tenant ${tenant}: ${unknownServer(server, platform)}`);
-    const made = config.kind === "s3" ? s3Backend(config, connect, keyWait) : fileSystemBackend(config);
+    const made = config.kind === "filesystem" ? fileSystemBackend(config) : s3Backend(config, connect, keyWait);
     backends.set(server, made);
     return made;
   }
@@ -180,6 +180,14 @@ function checkInputs(news: PrefixInputs, platform: Platform): readonly CheckFail
     failures.push({ property, reason: `tenant ${news.tenant}: ${reason}` });
   if (!isUnknown(news.server) && platform.storage[news.server] === undefined) {
     fail("server", unknownServer(news.server, platform));
+  }
+  const server = isUnknown(news.server) ? undefined : platform.storage[news.server];
+  if (server?.kind === "s3" && server.credentials === "external" && server.keys?.[news.tenant] === undefined) {
+    fail(
+      "server",
+      `storage server "${news.server}" has \`credentials: external\` and no access key of this tenant. ` +
+        `Make one at the service, limited to ${isUnknown(news.prefix) ? "the tenant's prefix" : news.prefix}, and set it in the server's \`keys\`.`,
+    );
   }
   if (!isUnknown(news.prefix) && !isPrefix(news.prefix)) {
     fail(

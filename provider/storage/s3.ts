@@ -1,18 +1,15 @@
 /** Tenants' prefixes in a bucket of Amazon S3 or a compatible server. */
-import {
-  GetObjectCommand,
-  ListObjectsV2Command,
-  ListObjectVersionsCommand,
-  PutObjectCommand,
-} from "@aws-sdk/client-s3";
-import type { S3Server } from "../config.ts";
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
 import { repairable } from "../finding.ts";
 import type { PrefixInputs } from "../inputs.ts";
 import type { StorageBackend } from "./backend.ts";
-import { connectS3, type S3Clients } from "./client.ts";
-import { deleteObjects, emptyPrefix } from "./empty.ts";
+import { type BucketServer, connectS3, endpointOf, type S3Clients } from "./client.ts";
+import { deleteObjects } from "./delete.ts";
+import { emptyPrefix } from "./empty.ts";
 import { describe, errorCode } from "./errors.ts";
+import { externalAccess, iamUserAccess, noAccess, type PrefixAccess } from "./access.ts";
 import { IamUsers, type KeyWait } from "./iam-user.ts";
+import { versionPages } from "./versions.ts";
 
 /** Outside of every tenant's prefix. */
 export function markPath(prefix: string): string {
@@ -20,20 +17,23 @@ export function markPath(prefix: string): string {
 }
 
 export function s3Backend(
-  server: S3Server,
-  connect: (server: S3Server) => S3Clients = connectS3,
+  server: BucketServer,
+  connect: (server: BucketServer) => S3Clients = connectS3,
   wait?: KeyWait,
 ): StorageBackend {
   const clients = connect(server);
   const { s3 } = clients;
-  const users = new IamUsers(clients, server, wait);
+  const access = accessOf(server, clients, wait);
   const Bucket = server.bucket;
+  const endpoint = endpointOf(server);
+  // The bucket's policy refuses what does not ask for encryption by a key of KMS.
+  const encryption = server.kind === "aws" ? { ServerSideEncryption: "aws:kms" as const } : {};
 
   async function call<T>(what: string, send: () => Promise<T>): Promise<T> {
     try {
       return await send();
     } catch (error) {
-      throw describe(error, `${server.endpoint}, bucket ${Bucket}, ${what}`);
+      throw describe(error, `${endpoint}, bucket ${Bucket}, ${what}`);
     }
   }
 
@@ -52,64 +52,59 @@ export function s3Backend(
         return await Body?.transformToString("utf8");
       } catch (error) {
         if (errorCode(error) === "NoSuchKey") return undefined;
-        throw describe(error, `${server.endpoint}, bucket ${Bucket}, GetObject`);
+        throw describe(error, `${endpoint}, bucket ${Bucket}, GetObject`);
       }
     },
     async writeMark(prefix, text) {
       await call("PutObject", () =>
-        s3.send(new PutObjectCommand({ Bucket, Key: markPath(prefix), Body: text, ContentType: "application/json" })),
+        s3.send(
+          new PutObjectCommand({
+            Bucket,
+            Key: markPath(prefix),
+            Body: text,
+            ContentType: "application/json",
+            ...encryption,
+          }),
+        ),
       );
     },
     async removeMark(prefix) {
       const Key = markPath(prefix);
       for (let round = 0; round < 10; round++) {
-        const { Versions = [], DeleteMarkers = [] } = await call("ListObjectVersions", () =>
-          s3.send(new ListObjectVersionsCommand({ Bucket, Prefix: Key })),
-        );
-        const objects = [...Versions, ...DeleteMarkers].flatMap((item) =>
-          item.Key === Key ? [{ Key, ...(item.VersionId === undefined ? {} : { VersionId: item.VersionId }) }] : [],
-        );
+        const objects = await call("ListObjectVersions", async () => {
+          const found = [];
+          for await (const { versions, markers } of versionPages(s3, Bucket, Key)) found.push(...versions, ...markers);
+          return found.filter((item) => item.Key === Key);
+        });
         if (objects.length === 0) return;
         await call("DeleteObjects", () => deleteObjects(s3, Bucket, objects));
       }
     },
-    exists: async ({ username }) => ((await users.exists(username)) ? `IAM user "${username}"` : undefined),
-    async data({ prefix }) {
-      let keyMarker: string | undefined;
-      let versionMarker: string | undefined;
-      do {
-        const listed = await call("ListObjectVersions", () =>
-          s3.send(
-            new ListObjectVersionsCommand({
-              Bucket,
-              Prefix: prefix,
-              KeyMarker: keyMarker,
-              VersionIdMarker: versionMarker,
-              MaxKeys: 100,
-            }),
-          ),
-        );
-        const object = listed.Versions?.find(({ Key, Size }) => Key?.endsWith("/") !== true || (Size ?? 0) > 0);
-        if (object !== undefined) return `object ${String(object.Key)}`;
-        keyMarker = listed.IsTruncated === true ? listed.NextKeyMarker : undefined;
-        versionMarker = listed.IsTruncated === true ? listed.NextVersionIdMarker : undefined;
-      } while (keyMarker !== undefined);
-      return undefined;
-    },
+    exists: (inputs) => access.exists(inputs),
+    data: ({ prefix }) =>
+      call("ListObjectVersions", async () => {
+        for await (const { versions } of versionPages(s3, Bucket, prefix, { pageSize: 100 })) {
+          const object = versions.find(({ Key, size }) => !Key.endsWith("/") || size > 0);
+          if (object !== undefined) return `object ${object.Key}`;
+        }
+        return undefined;
+      }),
     async makeFolders(inputs) {
       for (const Key of await missingFolders(inputs)) {
-        await call("PutObject", () => s3.send(new PutObjectCommand({ Bucket, Key, Body: "", ContentLength: 0 })));
+        await call("PutObject", () =>
+          s3.send(new PutObjectCommand({ Bucket, Key, Body: "", ContentLength: 0, ...encryption })),
+        );
       }
     },
-    grant: (context, inputs, known, rotate) => users.grant(context, inputs, known, rotate),
+    grant: (context, inputs, known, rotate) => access.grant(context, inputs, known, rotate),
     async drift(inputs, known) {
       const folders = await missingFolders(inputs);
       return [
-        ...(await users.drift(inputs, known)),
+        ...(await access.drift(inputs, known)),
         ...folders.map((key) => repairable(`folder ${key}`, "missing", "there", `folder ${key} is missing`)),
       ];
     },
-    revoke: ({ username }) => users.remove(username),
+    revoke: (inputs) => access.revoke(inputs),
     async empty(context, prefix) {
       await call("emptying of the prefix", () => emptyPrefix(s3, Bucket, prefix, context.status, context.signal));
     },
@@ -117,4 +112,11 @@ export function s3Backend(
       clients.close();
     },
   };
+}
+
+function accessOf(server: BucketServer, clients: S3Clients, wait: KeyWait | undefined): PrefixAccess {
+  if (server.kind === "aws" || server.credentials === "none") return noAccess;
+  return server.credentials === "external"
+    ? externalAccess(clients, server)
+    : iamUserAccess(new IamUsers(clients, server, wait));
 }

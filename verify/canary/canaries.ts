@@ -96,7 +96,7 @@ export class Canaries {
     if (store === "postgres") return livePostgres(this.#pools, name);
     if (store === "redis") return liveRedis(serverOf(this.#options.platform.redis, name));
     const server = serverOf(this.#options.platform.storage, name);
-    return server.kind === "s3" ? liveS3(server) : liveFiles(server);
+    return server.kind === "filesystem" ? liveFiles(server) : liveS3(server);
   }
 
   /**

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { ListUsersCommand } from "@aws-sdk/client-iam";
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { canaryPrefix, redisNames, storageNames } from "../../components/naming.ts";
-import type { FileSystemServer, RedisServer, S3Server } from "../../provider/config.ts";
+import type { FileSystemServer, RedisServer } from "../../provider/config.ts";
 import { type Mark, parseMark } from "../../provider/mark.ts";
 import { readCanaries } from "../../provider/postgres/canary-rows.ts";
 import type { PostgresPools } from "../../provider/postgres/pool.ts";
 import { connectNode } from "../../provider/redis/client.ts";
-import { connectS3 } from "../../provider/storage/client.ts";
+import { type BucketServer, connectS3, hasIamUsers } from "../../provider/storage/client.ts";
 import { fileSystemBackend } from "../../provider/storage/file-system.ts";
 import { markPath, s3Backend } from "../../provider/storage/s3.ts";
 import { isCanaryId } from "./id.ts";
@@ -70,7 +70,7 @@ export async function liveRedis(server: RedisServer): Promise<LiveCanaries> {
   }
 }
 
-export async function liveS3(server: S3Server): Promise<LiveCanaries> {
+export async function liveS3(server: BucketServer): Promise<LiveCanaries> {
   const clients = connectS3(server);
   const backend = s3Backend(server, () => clients);
   const ids = new Set<string>();
@@ -91,13 +91,15 @@ export async function liveS3(server: S3Server): Promise<LiveCanaries> {
       } while (token !== undefined);
     }
     let marker: string | undefined;
-    do {
+    let more = hasIamUsers(server);
+    while (more) {
       const page = await clients.iam.send(new ListUsersCommand({ Marker: marker }));
       for (const { UserName = "" } of page.Users ?? []) {
         if (UserName.startsWith(`${canaryPrefix}.`)) ids.add(UserName.slice(canaryPrefix.length + 1));
       }
       marker = page.IsTruncated === true ? page.Marker : undefined;
-    } while (marker !== undefined);
+      more = marker !== undefined;
+    }
     return await withMarks(ids, (prefix) => backend.readMark(prefix));
   } finally {
     clients.close();

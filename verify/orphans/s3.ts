@@ -5,16 +5,21 @@
 import { type AccessKeyMetadata, ListAccessKeysCommand, ListUsersCommand, type User } from "@aws-sdk/client-iam";
 import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { canaryPrefix } from "../../components/naming.ts";
-import type { S3Server } from "../../provider/config.ts";
 import { ProviderError } from "../../provider/handler.ts";
 import { type Mark, parseMark } from "../../provider/mark.ts";
-import { connectS3, type S3Clients } from "../../provider/storage/client.ts";
+import {
+  type BucketServer,
+  connectS3,
+  endpointOf,
+  hasIamUsers,
+  type S3Clients,
+} from "../../provider/storage/client.ts";
 import { describe, errorCode } from "../../provider/storage/errors.ts";
 import { markPath } from "../../provider/storage/s3.ts";
 import { counted, describeMark, isOthers, type MarkedSearch } from "./marks.ts";
 import { defaultLimit, inOrder, knownNames, type Orphan, type OrphanList } from "./orphan.ts";
 
-type S3OrphanSearch = MarkedSearch<S3Server>;
+type S3OrphanSearch = MarkedSearch<BucketServer>;
 
 const markFolder = ".tenancy/";
 
@@ -25,7 +30,7 @@ interface Listed {
 
 export async function s3Orphans(
   search: S3OrphanSearch,
-  connect: (server: S3Server) => S3Clients = connectS3,
+  connect: (server: BucketServer) => S3Clients = connectS3,
 ): Promise<OrphanList> {
   const clients = connect(search.server);
   try {
@@ -86,6 +91,7 @@ class S3Search {
       if (markOf.has(key) || isOthers(mark, origin)) continue;
       this.#add("mark", key, `${describeMark(mark)}; there is nothing under its prefix`, since);
     }
+    if (!hasIamUsers(this.#search.server)) return { orphans: inOrder(this.#orphans), incomplete: this.#incomplete };
     await this.#users(
       new Set(known.map(({ username }) => username)),
       new Set(
@@ -203,7 +209,7 @@ class S3Search {
     try {
       return await send();
     } catch (error) {
-      throw describe(error, `${this.#search.server.endpoint}, bucket ${this.#search.server.bucket}, ${what}`);
+      throw describe(error, `${endpointOf(this.#search.server)}, bucket ${this.#search.server.bucket}, ${what}`);
     }
   }
 }

@@ -10,5 +10,5 @@ export type StorageOrphanSearch = MarkedSearch<StorageServer>;
 /** @throws ProviderError when the server or the folder cannot be asked */
 export function storageOrphans(search: StorageOrphanSearch): Promise<OrphanList> {
   const { server } = search;
-  return server.kind === "s3" ? s3Orphans({ ...search, server }) : folderOrphans({ ...search, server });
+  return server.kind === "filesystem" ? folderOrphans({ ...search, server }) : s3Orphans({ ...search, server });
 }

@@ -38,6 +38,7 @@ export function storageProbe(): StoreProbe {
       if (storage === undefined) return false;
       const known = s3ById.get(attempt.id);
       if (storage.server.kind === "filesystem") return known === undefined;
+      if (storage.server.kind === "aws") return known !== undefined;
       return known !== undefined && (known.offered?.(storage.server, storage.embedded) ?? true);
     },
 
@@ -75,5 +76,8 @@ type Place =
 function placeOf({ id, storage }: Party): Place {
   if (storage === undefined) throw new ProbeError(`tenant ${id}: it has no storage`);
   const { server } = storage;
+  if (server.kind === "aws") {
+    throw new ProbeError(`tenant ${id}: access to ${server.bucket} is by roles, which this command cannot take on`);
+  }
   return server.kind === "s3" ? { kind: "s3", server, party: storage } : { kind: "filesystem", server, party: storage };
 }
