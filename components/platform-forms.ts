@@ -9,6 +9,8 @@ import {
   s3ServerSchema,
 } from "../provider/config.ts";
 import type { StoreName } from "../provider/inputs.ts";
+import { rdsServerSchema } from "./aws/rds-config.ts";
+import { kubernetesSchema } from "./kubernetes/config.ts";
 
 /** In configuration a certificate authority may also be a file: `caFile`, relative to the file that names it. */
 const caFile = { caFile: z.string().min(1).optional() };
@@ -21,25 +23,17 @@ const welcome = {
   capacity: z.int().min(1).optional(),
 };
 
-const namespace = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "is no name of a namespace");
-const cidr = z.union([z.cidrv4(), z.cidrv6()]);
+/** A server that makes each tenant a place in its namespace on one of the clusters below `kubernetes`. */
+const onKubernetes = { cluster: z.string().min(1), ...welcome };
 
-/** A Kubernetes cluster that tenants' namespaces are made on. */
-export const kubernetesSchema = z.strictObject({
-  /** Path of a kubeconfig, or its text; left out: the one that kubectl would use. */
-  kubeconfig: z.string().min(1).optional(),
-  context: z.string().min(1).optional(),
-  /** Addresses of the API server, which the operator's instance manager has to reach. */
-  apiServerCidrs: z.array(cidr).min(1),
-  dnsNamespace: namespace.default("kube-system"),
-  /** Where CloudNativePG's operator runs. */
-  operatorNamespace: namespace.default("cnpg-system"),
-  /** Namespaces of the applications that reach every tenant's database. */
-  applicationNamespaces: z.array(namespace).default([]),
-  monitoringNamespace: namespace.optional(),
-  /** Names of Secrets with which images are pulled. */
-  pullSecrets: z.array(namespace).default([]),
-});
+/** Where credentials of tenants are put for their applications, beside the stack's secret outputs. */
+export const deliverySchema = z.discriminatedUnion("kind", [
+  /** A file of mode 0600 for each tenant; a relative folder starts at the file that names it. */
+  z.strictObject({ kind: z.literal("file"), folder: z.string().min(1) }),
+  /** A Secret in the tenant's namespace. */
+  z.strictObject({ kind: z.literal("kubernetes"), cluster: z.string().min(1) }),
+]);
+export type Delivery = z.infer<typeof deliverySchema>;
 
 /** Stores without a kind of their own in configuration are servers that the native provider works on. */
 const kindOr =
@@ -56,7 +50,11 @@ export const configuredSchema = z.strictObject({
       z.string(),
       z.preprocess(
         kindOr("server"),
-        z.discriminatedUnion("kind", [postgresServerSchema.extend({ kind: server, ...caFile, ...welcome })]),
+        z.discriminatedUnion("kind", [
+          postgresServerSchema.extend({ kind: server, ...caFile, ...welcome }),
+          z.strictObject({ kind: z.literal("cloudnativepg"), ...onKubernetes }),
+          rdsServerSchema.safeExtend({ residency: welcome.residency }),
+        ]),
       ),
     )
     .default({}),
@@ -84,11 +82,27 @@ export const configuredSchema = z.strictObject({
       z.discriminatedUnion("kind", [
         neo4jServerSchema.extend({ ...caFile, ...welcome }),
         neo4jInstancesSchema.extend({ ...caFile, ...welcome }),
+        z.strictObject({ kind: z.literal("kubernetes"), ...onKubernetes }),
       ]),
     )
     .default({}),
   kubernetes: z.record(z.string(), kubernetesSchema).default({}),
+  delivery: deliverySchema.optional(),
 });
 
 export type Configured = z.infer<typeof configuredSchema>;
 export type ConfiguredServer = Configured[StoreName][string];
+
+/** Kinds of servers on which the provider of a cloud makes a place for each tenant. */
+const cloudKinds = ["cloudnativepg", "rds", "kubernetes"] as const;
+export type CloudServer = Extract<ConfiguredServer, { kind: (typeof cloudKinds)[number] }>;
+type Cloud<S extends StoreName> = Extract<Configured[S][string], { kind: (typeof cloudKinds)[number] }>;
+export type CloudServers = { readonly [S in StoreName]: Readonly<Record<string, Cloud<S>>> };
+
+export function isCloud(server: ConfiguredServer): server is CloudServer {
+  return (cloudKinds as readonly string[]).includes(server.kind);
+}
+
+export function emptyClouds(): CloudServers {
+  return { postgres: {}, redis: {}, storage: {}, neo4j: {} };
+}

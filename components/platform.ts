@@ -5,15 +5,28 @@ import type * as pulumi from "@pulumi/pulumi";
 import { type Platform, platformSchema } from "../provider/config.ts";
 import { type StoreName, storeNames } from "../provider/inputs.ts";
 import type { ServerInfo, Servers } from "../tenants/placement.ts";
-import { type Configured, type ConfiguredServer, configuredSchema } from "./platform-forms.ts";
+import {
+  type CloudServer,
+  type CloudServers,
+  type Configured,
+  type ConfiguredServer,
+  configuredSchema,
+  type Delivery,
+  emptyClouds,
+  isCloud,
+} from "./platform-forms.ts";
 
 export interface PlatformConfig {
   /** For the provider: administrators' logins included, so only ever handed on as a secret. */
   readonly servers: Platform;
   /** Every server, also those of clouds, as the registry is checked against them. */
   readonly infos: Servers;
+  /** Entries that the providers of clouds make tenants' places by, by store and name. */
+  readonly clouds: CloudServers;
   /** Clusters that tenants' namespaces are made on, by name. */
   readonly kubernetes: Configured["kubernetes"];
+  /** A folder of files is an absolute path. */
+  readonly delivery?: Delivery;
   /** Absolute path of the CA's file of each server (`postgres/main`), for the applications. */
   readonly caFiles: Readonly<Record<string, string>>;
 }
@@ -50,28 +63,66 @@ export function parsePlatform(value: unknown, place: string, folder: string): Pl
     const faults = parsed.error.issues.map((issue) => `  ${issue.path.join(".")}: ${issue.message}`);
     throw new PlatformError(`${place} has ${faults.length === 1 ? "a fault" : "faults"}:\n${faults.join("\n")}`);
   }
+  const faults = clusterFaults(parsed.data);
+  if (faults.length > 0) throw new PlatformError(`${place}: ${faults.join("; ")}`);
   const caFiles: Record<string, string> = {};
-  const infos: Record<string, ServerInfo[]> = {};
-  const servers: Record<string, Record<string, unknown>> = {};
+  const infos: Partial<Record<StoreName, ServerInfo[]>> = {};
+  const servers: Partial<Record<StoreName, Record<string, unknown>>> = {};
+  const clouds = emptyClouds();
   for (const store of storeNames) {
     const named = Object.entries<ConfiguredServer>(parsed.data[store]).sort(([one], [other]) => (one < other ? -1 : 1));
-    infos[store] = named.map(([name, { kind, residency, capacity }]) => ({ name, kind, region: residency, capacity }));
-    servers[store] = Object.fromEntries(
-      named.map(([name, { residency: _residency, capacity: _capacity, ...server }]) => {
-        if (!("caFile" in server) || server.caFile === undefined) return [name, forProvider(store, server)];
+    infos[store] = named.map(([name, server]) => infoOf(name, server));
+    const native: Record<string, unknown> = {};
+    for (const [name, configured] of named) {
+      if (isCloud(configured)) {
+        (clouds[store] as Record<string, CloudServer>)[name] = withPaths(configured, folder);
+        continue;
+      }
+      const { residency: _residency, capacity: _capacity, ...server } = configured;
+      if (!("caFile" in server) || server.caFile === undefined) native[name] = forProvider(store, server);
+      else {
         const { caFile: relative, ...rest } = server;
         const path = resolve(folder, relative);
         caFiles[`${store}/${name}`] = path;
-        return [name, { ...forProvider(store, rest), ca: readText(path) }];
-      }),
-    );
+        native[name] = { ...forProvider(store, rest), ca: readText(path) };
+      }
+    }
+    servers[store] = native;
   }
+  const { kubernetes, delivery } = parsed.data;
   return {
     servers: platformSchema.parse(servers),
-    infos: infos as Record<keyof Servers, ServerInfo[]>,
-    kubernetes: parsed.data.kubernetes,
+    infos: infos as Record<StoreName, ServerInfo[]>,
+    clouds,
+    kubernetes,
+    delivery: delivery?.kind === "file" ? { ...delivery, folder: resolve(folder, delivery.folder) } : delivery,
     caFiles,
   };
+}
+
+function infoOf(name: string, server: ConfiguredServer): ServerInfo {
+  // The region that a server of S3's kind signs with need not be a place.
+  const lies = "region" in server && server.kind !== "s3" ? server.region : undefined;
+  return { name, kind: server.kind, region: server.residency ?? lies, capacity: server.capacity };
+}
+
+function withPaths<S extends CloudServer>(server: S, folder: string): S {
+  return "caBundleFile" in server ? { ...server, caBundleFile: resolve(folder, server.caBundleFile) } : server;
+}
+
+/** Clusters that an entry names and nobody knows. */
+function clusterFaults({ kubernetes, postgres, neo4j, delivery }: Configured): string[] {
+  const named = [
+    ...Object.entries<ConfiguredServer>(postgres).map(([name, server]) => [`postgres.${name}`, server] as const),
+    ...Object.entries<ConfiguredServer>(neo4j).map(([name, server]) => [`neo4j.${name}`, server] as const),
+    ...(delivery === undefined ? [] : [["delivery", delivery] as const]),
+  ];
+  const known = Object.keys(kubernetes);
+  return named.flatMap(([path, entry]) => {
+    if (!("cluster" in entry) || known.includes(entry.cluster)) return [];
+    const allowed = known.length === 0 ? "there is none" : known.join(", ");
+    return [`${path}.cluster: "${entry.cluster}" is no cluster below kubernetes; allowed: ${allowed}`];
+  });
 }
 
 /** PostgreSQL and Redis have one kind of native server each, which the provider does not have to tell apart. */

@@ -5,7 +5,7 @@ import { checkVariables, loadTemplate, renderFile, type Template, TemplateError 
 import type { PostgresDependencies } from "./dependencies.ts";
 import { editedText, readAdditional } from "./files.ts";
 import { identifier } from "./quote.ts";
-import { guardSql } from "./sql-guard.ts";
+import { guardSql } from "../../templates/sql-guard.ts";
 import { messageOf } from "../message.ts";
 
 const reserved = /^(pg_.*|public|platform|extensions|information_schema)$/;

@@ -3,7 +3,7 @@ import type { SchemaInputs } from "../inputs.ts";
 import type { Live } from "./live.ts";
 import type { Session } from "./pool.ts";
 import { identifier, literal } from "./quote.ts";
-import { createdNames } from "./sql-guard.ts";
+import { createdNames } from "../../templates/sql-guard.ts";
 import { type RenderedFile, setRole } from "./script.ts";
 
 /**

@@ -26,6 +26,7 @@ const platform: PlatformConfig = {
     neo4j: {},
   },
   infos: { postgres: [], redis: [], storage: [], neo4j: [] },
+  clouds: { postgres: {}, redis: {}, storage: {}, neo4j: {} },
   kubernetes: {},
   caFiles: { "postgres/main": "/ca.pem" },
 };

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { guardSql } from "../../provider/postgres/sql-guard.ts";
+import { guardSql } from "../../templates/sql-guard.ts";
 import { checkVariables, loadTemplate, renderFile, templateNames } from "../../templates/load.ts";
 
 const root = resolve(import.meta.dirname, "../../templates");

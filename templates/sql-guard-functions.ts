@@ -1,7 +1,7 @@
 /** Functions of a file: their code is followed like the file itself, and what cannot be followed is refused. */
 import { parsePlPgSQLSync, parseSync } from "libpg-query";
 import { astFaults, first, isNode, type Node, type Refusal, text, words } from "./sql-guard-walk.ts";
-import { messageOf } from "../message.ts";
+import { messageOf } from "../provider/message.ts";
 
 /** What a function's code may run. */
 const dataStatements = new Set(["SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"]);

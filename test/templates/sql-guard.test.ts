@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { guardSql } from "../../../provider/postgres/sql-guard.ts";
+import { guardSql } from "../../templates/sql-guard.ts";
 
 const faults = (sql: string) => guardSql(sql, sql);
 const inFunction = (body: string, language = "plpgsql") =>

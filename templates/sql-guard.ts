@@ -6,7 +6,7 @@
 import { hasSqlDetails, loadModule, parseSync } from "libpg-query";
 import { functionFaults } from "./sql-guard-functions.ts";
 import { astFaults, first, isNode, type Node, type Refusal, text, words } from "./sql-guard-walk.ts";
-import { messageOf } from "../message.ts";
+import { messageOf } from "../provider/message.ts";
 
 export interface GuardFault {
   /** From 1. */
