@@ -145,7 +145,7 @@ export class PostgresPools {
   async close(): Promise<void> {
     const entries = [...this.#entries.values()];
     this.#entries.clear();
-    await Promise.all(entries.map((entry) => entry.pool?.end()));
+    await Promise.all(entries.map(async (entry) => entry.pool?.end()));
   }
 
   #entry(name: string): Entry {

@@ -105,7 +105,7 @@ describe("TenantDatabaseSilo on the engine database", () => {
       () =>
         new TenantDatabaseSilo(
           "acme-corp",
-          siloArgs({ engine: { kind: "database", host: unknown(), port: unknown() } }),
+          siloArgs({ engine: { kind: "database", host: unknown<string>(), port: unknown<number>() } }),
         ),
       { preview: true },
     );
@@ -151,7 +151,6 @@ describe("TenantDatabaseSilo on an engine that makes a server", () => {
   });
 });
 
-function unknown(): pulumi.Output<never> {
-  const { unknown: value } = pulumi as unknown as { unknown: unknown };
-  return pulumi.output(value) as pulumi.Output<never>;
+function unknown<T>(): pulumi.Output<T> {
+  return pulumi.output((pulumi as unknown as { unknown: T }).unknown) as pulumi.Output<T>;
 }
