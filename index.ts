@@ -11,11 +11,15 @@ import { rosterEntries } from "./components/roster-entries.ts";
 import { TenantSources } from "./components/tenant-sources.ts";
 import { Tenant } from "./components/tenant.ts";
 import { withUserFaults } from "./components/user-faults.ts";
-import { Baseline, Roster, TenancyProvider } from "./provider/resources.ts";
+import { Baseline, Roster, Routes, TenancyProvider } from "./provider/resources.ts";
 import { loadRegistry, type TenantRecord } from "./tenants/load.ts";
 
 /** So many tenants are under way at once: a registration that waits holds memory in each of three processes. */
 const tenantsAtOnce = 64;
+
+function secretly(password: string | undefined): pulumi.Output<string> | undefined {
+  return password === undefined ? undefined : pulumi.secret(password);
+}
 
 function isSiloOn({ tier, placement }: TenantRecord, server: string): boolean {
   return tier === "silo" && placement.postgres === server;
@@ -45,6 +49,7 @@ export const tenants = await withUserFaults(async () => {
           // Left out where there is none: a server without silos needs no right to make databases.
           databases: registry.tenants.some((record) => isSiloOn(record, server)) ? true : undefined,
           provisionerPassword: pulumi.secret(platform.servers.postgres[server]?.provisioner.password ?? ""),
+          resolverPassword: secretly(platform.servers.postgres[server]?.resolver?.password),
         },
         { provider },
       ),
@@ -69,7 +74,7 @@ export const tenants = await withUserFaults(async () => {
 
   const dependsOn = [roster];
   const clouds = await loadClouds({ platform, secret, tenants: registry.tenants, provider, dependsOn });
-  const connections = await pLimit(tenantsAtOnce).map(registry.tenants, async (record) => {
+  const tenants = await pLimit(tenantsAtOnce).map(registry.tenants, async (record) => {
     const files = {
       templateFiles: sources.templateFiles(record),
       additionalFiles: sources.additionalFiles(record),
@@ -79,7 +84,13 @@ export const tenants = await withUserFaults(async () => {
     };
     const tenant = new Tenant(record, { platform, secret, catalogue, clouds, ...files }, { provider, dependsOn });
     await tenant.registered();
-    return [record.id, tenant.connections] as const;
+    return [record.id, tenant] as const;
   });
-  return Object.fromEntries(connections);
+  const routes = tenants.flatMap(([id, { route }]) => (route === undefined ? [] : [[id, route] as const]));
+  new Routes(
+    "tenants",
+    { catalogue, routes: Object.fromEntries(routes) },
+    { provider, dependsOn: [roster, ...tenants.flatMap(([, { resources }]) => resources)] },
+  );
+  return Object.fromEntries(tenants.map(([id, { connections }]) => [id, connections]));
 });

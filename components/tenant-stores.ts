@@ -155,6 +155,7 @@ export function postgresPlace(
       readOnlyPassword: component.readOnlyPassword,
       schema: names.schema,
       caFile: sources.platform.caFiles[`postgres/${name}`],
+      pooler: server.pooler,
     },
     resources: [component.schema],
   };

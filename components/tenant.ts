@@ -44,7 +44,10 @@ export class Tenant {
   readonly bucketPrefix?: TenantBucketPrefix;
   readonly neo4jDb?: TenantNeo4jDb;
   readonly connections: TenantConnections;
-  readonly #resources: readonly pulumi.Resource[];
+  /** Where applications find the tenant's data; undefined without a place in PostgreSQL. */
+  readonly route?: pulumi.Inputs;
+  /** Every custom resource of the tenant's that another has to wait for. */
+  readonly resources: readonly pulumi.Resource[];
 
   constructor(record: TenantRecord, sources: TenantArguments, options: TenantOptions) {
     const postgres = postgresPlace(record, sources, options);
@@ -65,15 +68,22 @@ export class Tenant {
     };
     const made = [postgres, redis, storage, neo4j].flatMap((place) => place?.resources ?? []);
     const delivered = deliver(record, this.connections, sources, options);
-    this.#resources = delivered === undefined ? made : [...made, delivered];
+    this.resources = delivered === undefined ? made : [...made, delivered.resource];
+    if (postgres !== undefined) this.route = routeOf(postgres.connection, delivered?.reference);
   }
 
   /** Resolves when the engine has taken every resource of the tenant. */
   async registered(): Promise<void> {
-    const urns = this.#resources.map(({ urn }) => urn);
+    const urns = this.resources.map(({ urn }) => urn);
     // An URN is known in a preview, too. One that never comes has ended the program with its resource's error.
     await new Promise((resolve) => pulumi.all(urns).apply(resolve));
   }
+}
+
+interface Delivered {
+  readonly resource: pulumi.Resource;
+  /** Where an application finds it. */
+  readonly reference: string;
 }
 
 /** Puts what an application needs where the platform says that it looks. */
@@ -82,17 +92,30 @@ function deliver(
   connections: TenantConnections,
   { platform: { delivery }, clouds }: TenantArguments,
   { provider, dependsOn }: TenantOptions,
-): pulumi.Resource | undefined {
+): Delivered | undefined {
   if (delivery === undefined) return undefined;
   const credentials = pulumi.secret(pulumi.jsonStringify(connections));
   switch (delivery.kind) {
-    case "file":
-      return new CredentialsFile(
+    case "file": {
+      const resource = new CredentialsFile(
         `${record.id}-credentials`,
         { tenant: record.id, folder: delivery.folder, credentials },
         { provider, dependsOn },
       );
-    case "kubernetes":
-      return clouds?.credentialsSecret(record, delivery.cluster, credentials);
+      return { resource, reference: `file:${delivery.folder}/${record.id}.json` };
+    }
+    case "kubernetes": {
+      const resource = clouds?.credentialsSecret(record, delivery.cluster, credentials);
+      return resource === undefined ? undefined : { resource, reference: resource.reference };
+    }
   }
+}
+
+function routeOf(connection: PostgresConnections, secret: string | undefined): pulumi.Inputs {
+  const { host, port, database, schema, user, pooler } = connection;
+  return {
+    ...{ host, port, database, schema, user },
+    ...(pooler === undefined ? {} : { pooler }),
+    ...(secret === undefined ? {} : { secret }),
+  };
 }

@@ -26,6 +26,13 @@ export const postgresServerSchema = z.strictObject({
   admin: login.optional(),
   /** Creates and administers the tenants' roles and schemas. Holds CREATEROLE, is no superuser. */
   provisioner: login,
+  /**
+   * The login with which applications find tenants: it reads the view `platform.routes` of the catalogue's server and
+   * nothing else. Left out: applications cannot ask the catalogue.
+   */
+  resolver: login.optional(),
+  /** A connection pooler in front of the server, as applications reach it. */
+  pooler: z.strictObject({ host: z.string().min(1), port: port.default(6432) }).optional(),
   ca,
 });
 
@@ -130,6 +137,7 @@ export const platformSchema = z.strictObject({
     .default({}),
 });
 
+export type Login = z.infer<typeof login>;
 export type PostgresServer = z.infer<typeof postgresServerSchema>;
 export type RedisServer = z.infer<typeof redisServerSchema>;
 export type S3Server = z.infer<typeof s3ServerSchema>;

@@ -3,6 +3,7 @@ import type { Platform } from "./config.ts";
 import type { Handler } from "./handler.ts";
 import { credentialsFileHandler } from "./delivery/credentials-file.ts";
 import { rosterHandler } from "./index/roster.ts";
+import { routesHandler } from "./index/routes.ts";
 import { neo4jDatabaseHandler } from "./neo4j/database.ts";
 import { baselineHandler } from "./postgres/baseline.ts";
 import { databaseHandler } from "./postgres/database.ts";
@@ -25,6 +26,7 @@ export function createHandlers(options: HandlerOptions): ReadonlyMap<string, Any
   const postgres = postgresDependencies(options);
   const handlers = [
     erase(rosterHandler(postgres)),
+    erase(routesHandler(postgres)),
     erase(baselineHandler(postgres)),
     erase(schemaHandler(postgres)),
     erase(databaseHandler(postgres)),

@@ -61,6 +61,26 @@ export interface RosterOutputs extends RosterInputs {
   readonly since: Readonly<Record<string, string>>;
 }
 
+/** A tenant's place in PostgreSQL, as applications find it. No secret is in it. */
+export interface TenantRoute {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly schema: string;
+  /** Login of the application. */
+  readonly user: string;
+  readonly pooler?: { readonly host: string; readonly port: number };
+  /** Where the credentials lie, as in `file:/srv/credentials/acme.json`. */
+  readonly secret?: string;
+}
+
+export interface RoutesInputs {
+  /** PostgreSQL server whose `platform` schema holds the catalogue of tenants. **Replaces.** */
+  readonly catalogue: string;
+  /** Of every tenant with a place in PostgreSQL, by id. */
+  readonly routes: Readonly<Record<string, TenantRoute>>;
+}
+
 export interface BaselineInputs {
   /** Name of the platform's PostgreSQL server. */
   readonly server: string;
@@ -73,6 +93,8 @@ export interface BaselineInputs {
   readonly databases?: boolean;
   /** Secret: the configured password of the provisioner, so that another one is a change that reaches the server. */
   readonly provisionerPassword: string;
+  /** Secret: the same of the login that applications resolve tenants with, where one is configured. */
+  readonly resolverPassword?: string;
 }
 export interface BaselineOutputs extends BaselineInputs {
   readonly serverVersion: string;

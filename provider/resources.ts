@@ -50,6 +50,18 @@ export class Roster extends pulumi.CustomResource {
   }
 }
 
+/** Where each tenant's data is, for applications that resolve it: written after all of it is made. */
+export class Routes extends pulumi.CustomResource {
+  constructor(
+    name: string,
+    /** @param args.routes - a `TenantRoute` for each id */
+    args: { readonly catalogue: string; readonly routes: Readonly<Record<string, pulumi.Inputs>> },
+    options?: pulumi.CustomResourceOptions,
+  ) {
+    super("tenancy:index:Routes", name, args, options);
+  }
+}
+
 /** Hardening of a shared database, its extensions, and the catalogue of tenants. */
 export class Baseline extends pulumi.CustomResource {
   declare readonly serverVersion: pulumi.Output<BaselineOutputs["serverVersion"]>;

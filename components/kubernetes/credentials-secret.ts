@@ -24,6 +24,9 @@ export const credentialsKey = "credentials.json";
  * new CredentialsSecret("acme", { tenant: "acme", prefix: "tenant", platform, credentials, … }, { provider });
  */
 export class CredentialsSecret extends pulumi.ComponentResource {
+  /** As in `kubernetes:shop/tenant-acme`, in the first of the namespaces. */
+  readonly reference: string;
+
   constructor(name: string, args: CredentialsSecretArgs, options: ClusterOptions) {
     super("tenancy:index:CredentialsSecret", name, {}, options);
     const place = placeOf(args);
@@ -37,6 +40,7 @@ export class CredentialsSecret extends pulumi.ComponentResource {
         dependsOn,
       });
     }
-    this.registerOutputs({});
+    this.reference = `kubernetes:${namespaces[0] ?? ""}/tenant-${args.tenant}`;
+    this.registerOutputs({ reference: this.reference });
   }
 }

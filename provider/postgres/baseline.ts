@@ -1,5 +1,5 @@
 /** `tenancy:postgres:Baseline`: the shared database, its hardening and the catalogue of tenants. */
-import type { PostgresServer } from "../config.ts";
+import type { Login, PostgresServer } from "../config.ts";
 import { type Finding, repairable, tellAll } from "../finding.ts";
 import { type CallContext, type CheckFailure, type Handler, ProviderError } from "../handler.ts";
 import type { BaselineInputs, BaselineOutputs } from "../inputs.ts";
@@ -13,7 +13,7 @@ import {
   type Requirement,
 } from "./baseline-rules.ts";
 import { assertOffered, assertVersion, extensionFaults } from "./baseline-support.ts";
-import { catalogueSql, changeLock } from "./catalogue.ts";
+import { catalogueSql, changeLock, resolverSql } from "./catalogue.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import { codeOf } from "./faults.ts";
 import { identifier, literal } from "./quote.ts";
@@ -57,12 +57,28 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
       (session) => session.script(`BEGIN; SELECT ${changeLock};\n${catalogueSql}\nCOMMIT;`),
       { exclusive: true },
     );
+    if (server.resolver !== undefined) await prepareResolver(inputs.server, server, server.resolver);
     const done = await facts(inputs.server, server);
     const faults = catalogueFaults(done, server);
     if (faults.length > 0) {
       throw new ProviderError(`${subject(inputs.server)}: ${faults.join("; ")}. Remove or rename what stands there.`);
     }
     return outputsOf(inputs, done);
+  }
+
+  /** The login with which applications find tenants; made, and its password set, by the provisioner. */
+  async function prepareResolver(name: string, { database }: PostgresServer, { user, password }: Login): Promise<void> {
+    const task = { subject: subject(name), doing: "creating the login that applications find tenants with" };
+    const verifier = await scramVerifier(password);
+    await pools.run(
+      name,
+      task,
+      async (session) => {
+        const [role] = await session.query("SELECT FROM pg_catalog.pg_roles WHERE rolname = $1", [user]);
+        await session.script(resolverSql(user, database, verifier, role !== undefined));
+      },
+      { exclusive: true },
+    );
   }
 
   /** What has to be there before anything can be looked at: the database, and the provisioner with its password. */
@@ -117,7 +133,7 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
   return {
     type: "tenancy:postgres:Baseline",
     replaceOn: ["server"],
-    secrets: ["provisionerPassword"],
+    secrets: ["provisionerPassword", "resolverPassword"],
 
     check(_context, _olds, news): Promise<readonly CheckFailure[]> {
       const failures: CheckFailure[] = [];
@@ -178,6 +194,7 @@ function outputsOf(inputs: BaselineInputs, live: BaselineFacts): BaselineOutputs
     server: inputs.server,
     extensions: inputs.extensions,
     ...(inputs.databases === undefined ? {} : { databases: inputs.databases }),
+    ...(inputs.resolverPassword === undefined ? {} : { resolverPassword: inputs.resolverPassword }),
     provisionerPassword: inputs.provisionerPassword,
     serverVersion: live.version,
     extensionVersions: Object.fromEntries(

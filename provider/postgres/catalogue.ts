@@ -3,7 +3,7 @@
  * same transactions as what it tells about, and out of reach of every tenant's login.
  */
 import type { BackupWaiver, TenantState } from "../inputs.ts";
-import { json, literal } from "./quote.ts";
+import { identifier, json, literal } from "./quote.ts";
 
 /**
  * Key of the advisory lock that every change of roles, schemas and the database's privileges takes; advisory locks
@@ -50,8 +50,10 @@ CREATE TABLE IF NOT EXISTS platform.tenants (
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now(),
   removed_at timestamptz,
-  last_activity timestamptz
+  last_activity timestamptz,
+  route jsonb
 );
+ALTER TABLE platform.tenants ADD COLUMN IF NOT EXISTS route jsonb;
 CREATE INDEX IF NOT EXISTS tenants_stack ON platform.tenants (project, stack);
 CREATE TABLE IF NOT EXISTS platform.applied_files (
   schema_name text NOT NULL,
@@ -70,7 +72,26 @@ CREATE TABLE IF NOT EXISTS platform.events (
   detail jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX IF NOT EXISTS events_tenant ON platform.events (tenant, at);
+-- What applications may see of the catalogue. A state that closes a tenant holds from the begin of the update on.
+CREATE OR REPLACE VIEW platform.routes AS
+  SELECT id, external_id, tier, region, route,
+    CASE WHEN state <> 'active' AND status NOT IN ('removing', 'removed') THEN state ELSE status END AS status
+  FROM platform.tenants;
 `;
+
+/** Run as the provisioner, who owns the view. */
+export function resolverSql(user: string, database: string, verifier: string, exists: boolean): string {
+  const role = identifier(user);
+  return [
+    `BEGIN; SELECT ${changeLock};`,
+    `${exists ? "ALTER" : "CREATE"} ROLE ${role} LOGIN NOINHERIT CONNECTION LIMIT 50 PASSWORD ${literal(verifier)};`,
+    `ALTER ROLE ${role} SET default_transaction_read_only = on;`,
+    `GRANT CONNECT ON DATABASE ${identifier(database)} TO ${role};`,
+    `GRANT USAGE ON SCHEMA platform TO ${role};`,
+    `GRANT SELECT ON platform.routes TO ${role};`,
+    "COMMIT;",
+  ].join("\n");
+}
 
 /** Tables that the catalogue has to have. */
 export const catalogueTables = ["tenants", "applied_files", "events"] as const;

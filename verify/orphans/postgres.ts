@@ -101,6 +101,7 @@ export async function findOrphans(session: Session, search: PostgresOrphanSearch
     ...names.flatMap(({ ownerRole, appRole, readOnlyRole }) => [ownerRole, appRole, readOnlyRole]),
     ...others.flatMap(({ schema }) => (schema === null ? [] : ["owner", "app", "ro"].map((end) => `${schema}_${end}`))),
     server.provisioner.user,
+    ...(server.resolver === undefined ? [] : [server.resolver.user]),
     ...(server.admin === undefined ? [] : [server.admin.user]),
   ]);
   const [found] = await session.query<{ facts: Facts }>(factsSql, [ownSchemas, [...schemas], [...roles], limit + 1]);
