@@ -169,8 +169,9 @@ describe("what breaks a silo is found by the attempts that are about it, and by 
     },
   ];
 
-  test.each(mutations)("$name", async ({ damage, repair, found: expected, name }) => {
-    await ground.admin(damage(silo, target));
+  test.each(mutations)("$name", async (mutation) => {
+    const { name, found: expected } = mutation;
+    await ground.admin(mutation.damage(silo, target));
     try {
       const results = await attack(postgresProbe({ keep: 0 }), silo, target, controls);
       const leaks = idsOf(results, "LEAK");
@@ -181,7 +182,7 @@ describe("what breaks a silo is found by the attempts that are about it, and by 
       expect(leaks).toEqual(expect.arrayContaining([...expected]));
       expect([name, idsOf(results, "could not run")]).toEqual([name, []]);
     } finally {
-      await ground.admin(repair(silo, target));
+      await ground.admin(mutation.repair(silo, target));
     }
   });
 
