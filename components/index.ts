@@ -5,6 +5,15 @@ export { derivePassword, passwordOutput } from "./secrets.ts";
 export { Tenant, type TenantArguments, type TenantConnections, type TenantOptions } from "./tenant.ts";
 export type { TenantArgs, TenantLoginArgs } from "./tenant-args.ts";
 export { TenantBucketPrefix, type TenantBucketPrefixArgs } from "./tenant-bucket-prefix.ts";
+export {
+  type SiloConnection,
+  type SiloEngine,
+  type SiloMade,
+  type SiloRequest,
+  siloDatabase,
+  TenantDatabaseSilo,
+  type TenantDatabaseSiloArgs,
+} from "./tenant-database-silo.ts";
 export { TenantRedisAcl, type TenantRedisAclArgs } from "./tenant-redis-acl.ts";
 export { TenantSchema, type TenantSchemaArgs } from "./tenant-schema.ts";
 export { TenantSources } from "./tenant-sources.ts";

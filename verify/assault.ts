@@ -89,7 +89,7 @@ export async function assault(
   const tell = (attempt: Attempt, form: Form, verdict: Verdict, detail: string, control?: Control) => {
     onResult({ attempt, attacker: attacker.id, victim: victim.id, form, verdict, detail, control });
   };
-  const applicable = probe.attempts.filter((attempt) => probe.applies(attempt, victim));
+  const applicable = probe.attempts.filter((attempt) => probe.applies(attempt, victim, attacker));
   const possible = applicable.filter(({ harm }) => victim.canary || harm === "none");
   for (const attempt of applicable.filter((one) => !possible.includes(one))) {
     tell(attempt, "real", "not made", "only a canary may be the victim");

@@ -79,8 +79,11 @@ export interface StoreProbe {
   readonly store: StoreName;
   readonly attempts: readonly Attempt[];
   readonly residue: readonly Residue[];
-  /** Whether the attempt is possible on this kind of server, as policies are on S3 and not in folders. */
-  applies(attempt: Attempt, victim: Party): boolean;
+  /**
+   * Whether the attempt is possible on this kind of server, as policies are on S3 and not in folders, and between these
+   * two. Without an attacker: whether any could make it.
+   */
+  applies(attempt: Attempt, victim: Party, attacker?: Party): boolean;
   /** Gives a canary things to attack: rows, keys, objects, made with its own login. Can be run again. */
   furnish(canary: Party): Promise<void>;
   /** @throws ProbeError when a login of the tenant does not get in. */

@@ -89,6 +89,8 @@ function orphanLines(orphan: Orphan): string[] {
 /** What a person would run, after having found out that nobody needs it. */
 export function removalOf({ kind, name }: Orphan): string[] {
   switch (kind) {
+    case "database":
+      return [`DROP DATABASE ${identifier(name)};  -- deletes everything in it: back it up first`];
     case "schema":
       return [`DROP SCHEMA ${identifier(name)} CASCADE;  -- deletes its rows: back them up first`];
     case "role":

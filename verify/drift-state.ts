@@ -46,6 +46,7 @@ export interface DriftState {
 const types: Readonly<Record<string, { readonly store: StoreName | "platform"; readonly name: string }>> = {
   "tenancy:postgres:Baseline": { store: "postgres", name: "server" },
   "tenancy:postgres:Schema": { store: "postgres", name: "schema" },
+  "tenancy:postgres:Database": { store: "postgres", name: "database" },
   "tenancy:redis:AclUser": { store: "redis", name: "username" },
   "tenancy:storage:Prefix": { store: "storage", name: "prefix" },
   "tenancy:index:Roster": { store: "platform", name: "catalogue" },
@@ -72,6 +73,12 @@ export function driftState(
     const { drift: _, ...inputs } = open(stored, secrets, missing);
     const outputs = open(kept, secrets, missing);
     const name = textOf(outputs[kind.name]) ?? "";
+    if (missing.has("connectionPassword")) {
+      faults.push(
+        `${type} ${name}: it lies on a server of its own, whose provisioner only the stack knows: look at it with \`npm run refresh\``,
+      );
+      continue;
+    }
     if (missing.size > 0) {
       faults.push(
         `${type} ${name}: the stack's outputs do not have its ${[...missing].join(" and ")}: run \`npm run up\` to its end first`,
@@ -96,6 +103,7 @@ function secretsFor(
     case "tenancy:postgres:Baseline":
       return { provisionerPassword: platform.postgres[textOf(outputs.server) ?? ""]?.provisioner.password };
     case "tenancy:postgres:Schema":
+    case "tenancy:postgres:Database":
       return { password: postgres?.password, readOnlyPassword: postgres?.readOnlyPassword };
     case "tenancy:redis:AclUser":
       return { password: redis?.password };

@@ -10,7 +10,13 @@ interface Place<S> {
   readonly embedded: boolean;
 }
 
+/** `server.database` is the one that the tenant's schema lies in. */
 export interface PostgresParty extends Place<PostgresServer> {
+  /**
+   * Name of the server's shared database, where the tenant has one of its own.
+   * @default `server.database`
+   */
+  readonly sharedDatabase?: string;
   readonly names: PostgresNames;
   readonly password: string;
   readonly readOnlyPassword: string;

@@ -58,8 +58,8 @@ export function expectedResults({ probes, tenants, canaries, against }: Omit<Run
     for (const target of targets) {
       if (target[probe.store] === undefined) continue;
       for (const tenant of neighbours(probe.store, tenants, target)) {
-        count += probe.attempts.filter((attempt) => probe.applies(attempt, target)).length;
-        if (target.canary) count += probe.attempts.filter((attempt) => probe.applies(attempt, tenant)).length;
+        count += probe.attempts.filter((attempt) => probe.applies(attempt, target, tenant)).length;
+        if (target.canary) count += probe.attempts.filter((attempt) => probe.applies(attempt, tenant, target)).length;
       }
     }
   }

@@ -7,6 +7,14 @@ import { canaryOf, isCanary, removalOf } from "../../verify/drift-report.ts";
 import { expiryOf, newCanaryId } from "../../verify/canary/id.ts";
 import { knownNames, type Orphan } from "../../verify/orphans/orphan.ts";
 import { postgresOrphans } from "../../verify/orphans/postgres.ts";
+import { scratchName } from "../../provider/postgres/database-make.ts";
+import {
+  connectionOf,
+  createSilo,
+  databaseInputs,
+  dropDatabases,
+  siloBaseline,
+} from "../provider/postgres/database-support.ts";
 import { asAdmin, baseline, createTenant, dependencies, schemaInputs, tenantId } from "../provider/postgres/support.ts";
 import { services } from "../support/services.ts";
 
@@ -29,6 +37,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await asAdmin(`DROP OWNED BY ${login}; DROP ROLE ${login}`);
   await asAdmin(`DROP SCHEMA IF EXISTS ${prefix}_gone CASCADE; DROP ROLE IF EXISTS ${prefix}_gone_app`);
+  await dropDatabases();
   await deps.pools.close();
 });
 
@@ -64,6 +73,42 @@ describe("orphans of PostgreSQL", () => {
     const { orphans } = await search([], { project: "tenancy", stack: "another" });
     const names = [a.schema, a.ownerRole, a.appRole, a.readOnlyRole, a.tenant];
     expect(orphans.filter(({ name }) => names.includes(name))).toEqual([]);
+  });
+
+  test("a known silo has none, an unknown one is told with its database and roles, and what is unfinished, too", async () => {
+    const [mine, other, apart] = [tenantId("silo"), tenantId("stray"), tenantId("apart")].map((id) =>
+      databaseInputs(id),
+    );
+    if (mine === undefined || other === undefined || apart === undefined) throw new Error("three tenants are made");
+    await siloBaseline(deps);
+    for (const inputs of [mine, other]) await createSilo(deps, inputs);
+    // Lies on a server that this one's catalogue only knows the name of.
+    await createSilo(deps, { ...apart, server: "rds", ...connectionOf(), catalogue: "main" });
+    await asAdmin(`DROP DATABASE "${apart.database}"`);
+    const unfinished = scratchName(`urn of ${login}`);
+    await asAdmin(`CREATE DATABASE "${unfinished}" TEMPLATE template0 ALLOW_CONNECTIONS false`);
+    await asAdmin(`CREATE DATABASE "${prefix}_stray" TEMPLATE template0`);
+    const known = [a, b, mine, apart].map(({ tenant }) => ({ prefix: "tenant", id: tenant }));
+    const { orphans } = await search(known);
+    const of = (inputs: { schema: string; tenant: string }) =>
+      orphans.filter(({ name }) => name.startsWith(inputs.schema) || name === inputs.tenant);
+    expect([...of(mine), ...of(apart)]).toEqual([]);
+    expect(of(other).map(({ kind, name }) => [kind, name])).toEqual([
+      ["catalogue entry", other.tenant],
+      ["database", other.database],
+      ...[other.appRole, other.ownerRole, other.readOnlyRole].map((name) => ["role", name]),
+    ]);
+    const detail = (name: string) => orphans.find((orphan) => orphan.name === name)?.detail;
+    expect(detail(other.database)).toMatch(
+      new RegExp(`^owner \\S+; about \\d+ kB; marked as tenant ${other.tenant} of the stack tenancy/test$`),
+    );
+    expect(detail(`${prefix}_stray`)).toMatch(/; no mark$/);
+    expect(detail(unfinished)).toMatch(/; of a run that was killed while it made a tenant's database/);
+    expect(orphans.filter(({ kind, name }) => kind === "database" && name === "postgres")).toEqual([]);
+    const others = await search([], { project: "tenancy", stack: "another" });
+    expect(others.orphans.map(({ name }) => name)).not.toContain(other.database);
+    await asAdmin(`DROP DATABASE "${unfinished}"`);
+    await asAdmin(`DROP DATABASE "${prefix}_stray"`);
   });
 
   test("a schema without a mark, a role without a schema, a login that connects and a lost schema are told", async () => {

@@ -49,6 +49,30 @@ const connection = {
 const platform = platformSchema.parse({});
 
 describe("the state as the handlers know it", () => {
+  test("a silo's database is read like a schema, and one on a server of its own is told as not found out", () => {
+    const database = { type: "tenancy:postgres:Database", id: "tenant_a" };
+    const kept = { tenant: "a", server: "main", database: "tenant_a", password: secret, readOnlyPassword: secret };
+    const own = { ...kept, tenant: "b", database: "tenant_b", server: "rds", connectionPassword: secret };
+    const resources = [
+      { urn: "urn:a", ...database, inputs: kept, outputs: kept },
+      { urn: "urn:b", ...database, id: "tenant_b", inputs: own, outputs: own },
+    ];
+    const found = driftState(
+      { version: 3, deployment: { resources } },
+      new Map([
+        ["a", connection],
+        ["b", connection],
+      ]),
+      platform,
+    );
+    expect(found.resources.map(({ name, store, server, inputs }) => [name, store, server, inputs.password])).toEqual([
+      ["tenant_a", "postgres", "main", "app secret"],
+    ]);
+    expect(found.faults).toEqual([
+      expect.stringMatching(/^tenancy:postgres:Database tenant_b: it lies on a server of its own/),
+    ]);
+  });
+
   test("secrets come from the outputs of the stack, and the drift of the last refresh is left out", () => {
     const state = { version: 3, deployment: { resources: [schema("a"), { urn: "urn:x", type: "random:index:X" }] } };
     const { resources, faults } = driftState(state, new Map([["a", connection]]), platform);

@@ -57,6 +57,8 @@ describe("what breaks isolation is found by the attempts that are about it, and 
   });
 
   test("every attempt of the catalogue has found something", () => {
-    expect(recipes.map(({ id }) => id).filter((id) => !found.has(id))).toEqual([]);
+    // Those between databases have their own test.
+    const here = recipes.filter(({ between }) => between !== "databases");
+    expect(here.map(({ id }) => id).filter((id) => !found.has(id))).toEqual([]);
   });
 });

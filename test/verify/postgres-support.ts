@@ -28,6 +28,8 @@ export interface Ground {
   /** Statements as the administrator, in the shared database. */
   admin(sql: string): Promise<pg.QueryResultRow[]>;
   provision(id: string, template: string): Promise<Tenant>;
+  /** A tenant with a database of its own; as a canary it may be attacked with everything. */
+  provisionSilo(id: string, template: string): Promise<Tenant>;
   end(): Promise<void>;
 }
 
@@ -47,6 +49,7 @@ export async function startGround(): Promise<Ground> {
   await create("tenancy:postgres:Baseline", "main", {
     server: "main",
     extensions: ["vector"],
+    databases: true,
     provisionerPassword: "",
   });
   const admin = new pg.Client({
@@ -65,22 +68,16 @@ export async function startGround(): Promise<Ground> {
       return (last as pg.QueryResult<pg.QueryResultRow>).rows;
     },
     async provision(id, name) {
-      const template = loadTemplate(templates, name);
-      const canary = name === "canary";
-      const names = postgresNames(canary ? canaryPrefix : "tenant", id);
-      const password = randomBytes(16).toString("hex");
-      const readOnlyPassword = randomBytes(16).toString("hex");
-      const inputs: SchemaInputs = {
-        ...{ server: "main", tenant: id, state: "active", externalId: `external-${id}`, ...names },
-        ...{ connectionLimit: 10, readOnlyConnectionLimit: 5, password, readOnlyPassword },
-        template: name,
-        variables: checkVariables(template, {}).values,
-        templateFiles: template.files,
-        additionalFiles: [],
-        additionalRoot: "tenants",
-      };
+      const inputs = inputsOf(id, name);
       await create("tenancy:postgres:Schema", id, inputs);
-      return { id, canary, postgres: { name: "main", server, embedded: true, names, password, readOnlyPassword } };
+      return { id, canary: name === "canary", postgres: partyOf(server, inputs) };
+    },
+    async provisionSilo(id, name) {
+      const inputs = inputsOf(id, name);
+      const { schema: database } = inputs;
+      await create("tenancy:postgres:Database", id, { ...inputs, database, extensions: [] });
+      const own = { ...partyOf({ ...server, database }, inputs), sharedDatabase: server.database };
+      return { id, canary: name === "canary", postgres: own };
     },
     async end() {
       await admin.end();
@@ -89,6 +86,28 @@ export async function startGround(): Promise<Ground> {
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+function inputsOf(id: string, name: string): SchemaInputs {
+  const template = loadTemplate(templates, name);
+  const names = postgresNames(name === "canary" ? canaryPrefix : "tenant", id);
+  const password = randomBytes(16).toString("hex");
+  const readOnlyPassword = randomBytes(16).toString("hex");
+  return {
+    ...{ server: "main", tenant: id, state: "active", externalId: `external-${id}`, ...names },
+    ...{ connectionLimit: 10, readOnlyConnectionLimit: 5, password, readOnlyPassword },
+    template: name,
+    variables: checkVariables(template, {}).values,
+    templateFiles: template.files,
+    additionalFiles: [],
+    additionalRoot: "tenants",
+  };
+}
+
+function partyOf(server: PostgresServer, inputs: SchemaInputs): PostgresParty {
+  const { schema, ownerRole, appRole, readOnlyRole, password, readOnlyPassword } = inputs;
+  const names = { schema, ownerRole, appRole, readOnlyRole };
+  return { name: "main", server, embedded: true, names, password, readOnlyPassword };
 }
 
 function context(type: string, id: string): CallContext {

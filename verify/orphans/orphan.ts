@@ -9,6 +9,7 @@ import type { StoreName } from "../../provider/inputs.ts";
 /** In the vendors' terms. `mark` is what the tool itself keeps of a tenant outside of the tenant's own place. */
 export type OrphanKind =
   // PostgreSQL
+  | "database"
   | "schema"
   | "role"
   | "catalogue entry"

@@ -1,5 +1,5 @@
 /**
- * PostgreSQL's orphans: schemas, roles and catalogue entries of the shared database that belong to no known tenant, and
+ * PostgreSQL's orphans: databases of the server, schemas, roles and catalogue entries of the shared database that belong to no known tenant, and
  * logins that may connect to it and that nobody knows.
  */
 import { canaryPrefix } from "../../components/naming.ts";
@@ -7,6 +7,7 @@ import type { PostgresServer } from "../../provider/config.ts";
 import { parseMark } from "../../provider/mark.ts";
 import { isTombstone, type Origin } from "../../provider/postgres/catalogue.ts";
 import { PostgresPools, type Session } from "../../provider/postgres/pool.ts";
+import { databaseOrphans } from "./databases.ts";
 import { counted, describeMark, isOthers, type MarkedSearch } from "./marks.ts";
 import { defaultLimit, inOrder, knownNames, type Orphan, type OrphanList } from "./orphan.ts";
 
@@ -34,6 +35,8 @@ interface Row {
   readonly project: string;
   readonly stack: string;
   readonly since: string;
+  /** Name of the server that the tenant's schema or database lies on; null where nobody has said. */
+  readonly server: string | null;
 }
 
 interface Facts {
@@ -61,7 +64,7 @@ const factsSql = `SELECT json_build_object(
 ) AS facts`;
 
 const rowsSql = `SELECT coalesce(json_agg(json_build_object('id', id, 'schema', schema_name, 'status', status,
-  'project', project, 'stack', stack, 'since', state_since) ORDER BY id), '[]')::text AS rows FROM platform.tenants`;
+  'project', project, 'stack', stack, 'since', state_since, 'server', placement->>'postgres') ORDER BY id), '[]')::text AS rows FROM platform.tenants`;
 
 /** @throws ProviderError when the server cannot be asked */
 export async function postgresOrphans(search: PostgresOrphanSearch): Promise<OrphanList> {
@@ -111,6 +114,7 @@ export async function findOrphans(session: Session, search: PostgresOrphanSearch
   }
   return {
     orphans: inOrder([
+      ...(await databaseOrphans(session, search, (name) => looksLikeTenants(name, search.prefixes))),
       ...schemaOrphans(facts.schemas.slice(0, limit), rows, search),
       ...roleOrphans(facts.roles.slice(0, limit), search),
       ...(await rowOrphans(session, rows ?? [], search)),
@@ -162,13 +166,16 @@ async function rowOrphans(
   const ours = rows.filter((row) => row.status !== "removed" && !isOther(row, origin));
   const wanted = ours.flatMap(({ schema }) => (schema === null ? [] : [schema]));
   const there = await session.query<{ name: string }>(
-    "SELECT nspname AS name FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1)",
+    "SELECT nspname AS name FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1) " +
+      // A silo's schema lies in a database of the same name.
+      "UNION ALL SELECT datname FROM pg_catalog.pg_database WHERE datname = ANY ($1)",
     [wanted],
   );
   const schemas = new Set(there.map(({ name }) => name));
   return ours.flatMap((row): Orphan[] => {
     const { id, schema, status, since } = row;
-    const lost = schema !== null && status !== "initializing" && !schemas.has(schema);
+    const here = row.server === null || row.server === server;
+    const lost = here && schema !== null && status !== "initializing" && !schemas.has(schema);
     if (known.has(id) && !lost) return [];
     const detail = lost
       ? `${status}, and its schema ${schema} is not there`

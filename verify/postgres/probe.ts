@@ -5,7 +5,7 @@ import type { Party, PostgresParty } from "../party.ts";
 import { recipes } from "./attempts/index.ts";
 import { Connections, type Lease } from "./connections.ts";
 import { findExtension, findObjects } from "./objects.ts";
-import { attemptOf, type Recipe } from "./recipe.ts";
+import { attemptOf, concernsSchema, type Recipe } from "./recipe.ts";
 import { residue } from "./residue.ts";
 import type { Side } from "./scene.ts";
 import { type Knowledge, PostgresSession } from "./session.ts";
@@ -20,6 +20,7 @@ class PostgresProbe implements StoreProbe {
   readonly attempts = recipes.map(attemptOf);
   readonly residue = residue;
   readonly #recipes = new Map<string, Recipe>(recipes.map((recipe) => [attemptOf(recipe).id, recipe]));
+  readonly #inSchema = new Set(recipes.filter(concernsSchema).map((recipe) => attemptOf(recipe).id));
   readonly #connections: Connections;
   readonly #sides = new Map<string, Promise<Side>>();
   readonly #extensions = new Map<string, Promise<string>>();
@@ -42,8 +43,15 @@ class PostgresProbe implements StoreProbe {
     };
   }
 
-  applies(attempt: Attempt, victim: Party): boolean {
-    return this.#recipe(attempt).canaryOnly !== true || victim.canary;
+  applies(attempt: Attempt, victim: Party, attacker?: Party): boolean {
+    const recipe = this.#recipe(attempt);
+    if (recipe.canaryOnly === true && !victim.canary) return false;
+    if (attacker?.postgres === undefined || victim.postgres === undefined) return true;
+    const shared = victim.postgres.server.database === attacker.postgres.server.database;
+    if (shared) return recipe.between !== "databases";
+    // A tenant of the shared database is in it already.
+    if (recipe.id === "silo-connect-shared") return attacker.postgres.sharedDatabase !== undefined;
+    return !this.#inSchema.has(attempt.id);
   }
 
   async furnish(canary: Party): Promise<void> {
@@ -68,7 +76,7 @@ class PostgresProbe implements StoreProbe {
     try {
       const reader = { user: names.readOnlyRole, password: readOnlyPassword };
       const readOnly = await this.#acquire(attacker, () => this.#connections.acquire(server, reader));
-      return new PostgresSession(this.#knowledge, attacker, { app, readOnly }, credentials);
+      return new PostgresSession(this.#knowledge, attacker, { app, readOnly }, { app: credentials, readOnly: reader });
     } catch (error) {
       app.release();
       throw error;
@@ -82,7 +90,8 @@ class PostgresProbe implements StoreProbe {
     const app = await this.#connections.acquire(server, server.admin);
     const answer = await app.send("SELECT FROM pg_catalog.pg_roles WHERE rolname = current_user AND rolsuper");
     if (answer.kind === "done" && answer.results[0]?.rows.length === 1) {
-      return new PostgresSession(this.#knowledge, undefined, { app, readOnly: app }, server.admin);
+      const logins = { app: server.admin, readOnly: server.admin };
+      return new PostgresSession(this.#knowledge, undefined, { app, readOnly: app }, logins);
     }
     app.release();
     return undefined;
@@ -90,9 +99,12 @@ class PostgresProbe implements StoreProbe {
 
   async visible(attacker: Party, victim: Party): Promise<readonly string[]> {
     const { server, names, password } = placeOf(attacker);
+    const there = placeOf(victim);
     const lease = await this.#connections.acquire(server, { user: names.appRole, password });
+    // In its own database the attacker has the names of its own template.
+    const words = victim.canary && server.database === there.server.database ? canaryWords : [];
     try {
-      return await seen(lease, placeOf(victim).names, victim.canary ? canaryWords : []);
+      return await seen(lease, there.names, words);
     } finally {
       lease.release();
     }

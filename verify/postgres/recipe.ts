@@ -46,8 +46,23 @@ export interface Recipe {
   /** It needs a live session of the victim's: `scene.pid`. */
   readonly target?: boolean;
   /** It is a login to this database instead of a statement. */
-  readonly connectTo?: string;
+  readonly connectTo?: string | ((databases: Databases) => string);
+  /**
+   * - `databases`: only where the two tenants lie in different databases of one server;
+   * - `schemas`: only where they lie in one, as everything is that names an object of the victim's schema.
+   *
+   * @default by whether it names one
+   */
+  readonly between?: "databases" | "schemas";
 }
+
+/** Names of databases for a login from elsewhere. */
+export interface Databases {
+  readonly victim: string;
+  /** The one that holds the catalogue and the tenants of the tier bridge. */
+  readonly shared: string;
+}
+
 export type Login = "app" | "readOnly";
 
 export function attemptOf(recipe: Recipe): Attempt {
@@ -71,6 +86,16 @@ export function attemptOf(recipe: Recipe): Attempt {
  */
 export function concernsVictim(recipe: Recipe): boolean {
   return recipe.target === true || recipe.sql(exampleScene).includes(exampleScene.victim.names.schema);
+}
+
+/**
+ * Whether it names something in the victim's schema: nothing that another database has, since names end at their
+ * database.
+ */
+export function concernsSchema(recipe: Recipe): boolean {
+  if (recipe.between === "schemas") return true;
+  const name = exampleScene.victim.names.schema;
+  return [`"${name}"`, `'${name}'`].some((quoted) => recipe.sql(exampleScene).includes(quoted));
 }
 
 /** Quotes are left out where the name needs none. */

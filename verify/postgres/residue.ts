@@ -9,6 +9,10 @@ const document = "docs/postgresql.md#what-stays-visible-by-design";
 const groups: readonly { readonly what: string; readonly places: readonly string[] }[] = [
   { what: "names of schemas", places: ["pg_namespace"] },
   { what: "names of roles", places: ["pg_roles", "pg_user", "pg_group", "pg_database"] },
+  {
+    what: "names of databases, and counts of what was done in each",
+    places: ["pg_stat_database", "pg_stat_database_conflicts"],
+  },
   { what: "settings of roles", places: ["pg_db_role_setting"] },
   { what: "who holds default privileges", places: ["pg_default_acl"] },
   {

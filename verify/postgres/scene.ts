@@ -22,6 +22,12 @@ export type ObjectKind = keyof Objects;
  */
 export const missingName = "nothing_of_this_kind";
 
+/** Of a tenant in a database that the attacker is not in. */
+export const noObjects: Objects = {
+  ...{ table: missingName, column: missingName, view: missingName },
+  ...{ sequence: missingName, type: missingName, routine: missingName },
+};
+
 export interface Side {
   readonly names: PostgresNames;
   readonly objects: Objects;
@@ -30,7 +36,7 @@ export interface Side {
 export interface Scene {
   readonly attacker: Side;
   readonly victim: Side;
-  /** The shared database. */
+  /** The victim's: the shared one, or one of its own. */
   readonly database: string;
   readonly provisioner: string;
   /** An extension that the server offers and the database has not; `missingName` where there is none. */

@@ -4,7 +4,7 @@ import { ProbeError } from "../attempt.ts";
 import type { Party, PostgresParty } from "../party.ts";
 import { type Answer, type Connections, type Credentials, type Lease, tryDatabase } from "./connections.ts";
 import { concernsVictim, type Login, type Recipe } from "./recipe.ts";
-import { missingName, type Scene, type Side } from "./scene.ts";
+import { missingName, noObjects, type Scene, type Side } from "./scene.ts";
 import { messageOf } from "../../provider/message.ts";
 
 /** What sessions of one probe know together. */
@@ -30,14 +30,14 @@ export class PostgresSession implements ProbeSession {
   readonly #knowledge: Knowledge;
   readonly #self: Party | undefined;
   readonly #leases: Readonly<Record<Login, Lease>>;
-  readonly #credentials: Credentials;
+  readonly #credentials: Readonly<Record<Login, Credentials>>;
 
   /** @param self - undefined for the administrator */
   constructor(
     knowledge: Knowledge,
     self: Party | undefined,
     leases: Readonly<Record<Login, Lease>>,
-    credentials: Credentials,
+    credentials: Readonly<Record<Login, Credentials>>,
   ) {
     this.#knowledge = knowledge;
     this.#self = self;
@@ -52,7 +52,7 @@ export class PostgresSession implements ProbeSession {
       const key = JSON.stringify([
         recipe.id,
         form,
-        this.#credentials.user,
+        this.#credentials.app.user,
         this.#isControl(victim),
         addressOf(placeOf(victim)),
       ]);
@@ -89,11 +89,10 @@ export class PostgresSession implements ProbeSession {
   async #once(recipe: Recipe, victim: Party, form: Form): Promise<Outcome> {
     const there = placeOf(victim);
     const isControl = this.#isControl(victim);
-    const lease = this.#leases[isControl ? (recipe.controlLogin ?? recipe.login ?? "app") : (recipe.login ?? "app")];
+    const login = isControl ? (recipe.controlLogin ?? recipe.login ?? "app") : (recipe.login ?? "app");
+    const lease = this.#leases[login];
     if (recipe.connectTo !== undefined) {
-      // Any server has both, and the shared database may be one of them.
-      const other = there.server.database === recipe.connectTo ? "template1" : recipe.connectTo;
-      const answer = await tryDatabase(there.server, this.#credentials, other);
+      const answer = await tryDatabase(there.server, this.#credentials[login], databaseOf(recipe.connectTo, there));
       return this.#read(answer, recipe, { asks: false, isControl, isMissing: false });
     }
     const target = recipe.target === true ? await this.#target(there) : undefined;
@@ -142,16 +141,18 @@ export class PostgresSession implements ProbeSession {
   async #scene(victim: PostgresParty, lease: Lease, target: Lease | undefined): Promise<Scene> {
     const { server } = victim;
     const self = this.#self?.postgres;
-    if (self !== undefined && addressOf(self) !== addressOf(victim)) {
-      throw new ProbeError(`the two tenants do not share a database (${addressOf(self)}, ${addressOf(victim)})`);
+    if (self !== undefined && hostOf(self) !== hostOf(victim)) {
+      throw new ProbeError(`the two tenants do not share a server (${hostOf(self)}, ${hostOf(victim)})`);
     }
-    const there = await this.#knowledge.side(victim, lease);
+    // From another database there are only names to go by.
+    const apart = self !== undefined && addressOf(self) !== addressOf(victim);
+    const there = apart ? { names: victim.names, objects: noObjects } : await this.#knowledge.side(victim, lease);
     return {
       attacker: self === undefined ? there : await this.#knowledge.side(self, lease),
       victim: there,
       database: server.database,
       provisioner: server.provisioner.user,
-      extension: await this.#knowledge.extension(victim, lease),
+      extension: await this.#knowledge.extension(self ?? victim, lease),
       pid: (await target?.pid()) ?? 0,
     };
   }
@@ -180,6 +181,17 @@ function placeOf(party: Party): PostgresParty {
   return party.postgres;
 }
 
-function addressOf({ server }: PostgresParty): string {
-  return `${server.host}:${server.port}/${server.database}`;
+function addressOf(party: PostgresParty): string {
+  return `${hostOf(party)}/${party.server.database}`;
+}
+
+function hostOf({ server }: PostgresParty): string {
+  return `${server.host}:${server.port}`;
+}
+
+function databaseOf(connectTo: NonNullable<Recipe["connectTo"]>, { server, sharedDatabase }: PostgresParty): string {
+  const shared = sharedDatabase ?? server.database;
+  if (typeof connectTo !== "string") return connectTo({ victim: server.database, shared });
+  // Any server has both, and the shared database may be one of them.
+  return shared === connectTo ? "template1" : connectTo;
 }

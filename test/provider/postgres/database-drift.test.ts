@@ -8,6 +8,7 @@ import {
   createSilo,
   databaseInputs,
   driftOf,
+  dropDatabases,
   leftovers,
   mainServer,
   siloBaseline,
@@ -20,7 +21,10 @@ const deps = dependencies();
 const handler = databaseHandler(deps);
 const provisioner = mainServer().provisioner.user;
 beforeAll(() => siloBaseline(deps), 120_000);
-afterAll(() => deps.pools.close());
+afterAll(async () => {
+  await dropDatabases();
+  await deps.pools.close();
+});
 
 describe("drift", () => {
   let inputs: DatabaseInputs;
@@ -124,12 +128,7 @@ describe("drift", () => {
       () => `GRANT USAGE ON SCHEMA "${inputs.schema}" TO ${stranger}`,
       [/the schema .* has other rights than a tenant's for stranger_/],
     ],
-    [
-      "a dropped index",
-      "inside",
-      () => `DROP INDEX "${inputs.schema}".graph_entities_type`,
-      [/index .* is missing/],
-    ],
+    ["a dropped index", "inside", () => `DROP INDEX "${inputs.schema}".graph_entities_type`, [/index .* is missing/]],
     [
       "the catalogue's entry",
       "outside",

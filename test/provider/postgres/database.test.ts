@@ -12,6 +12,7 @@ import {
   createSilo,
   databaseInputs,
   driftOf,
+  dropDatabases,
   leftovers,
   siloBaseline,
   unfinished,
@@ -25,6 +26,7 @@ const admin = administrator();
 const folder = mkdtempSync(join(tmpdir(), "tenancy-sql-"));
 beforeAll(() => siloBaseline(deps), 120_000);
 afterAll(async () => {
+  await dropDatabases();
   await deps.pools.close();
   rmSync(folder, { recursive: true });
 });

@@ -144,7 +144,8 @@ export const databaseRecipes: readonly Recipe[] = [
     source: manual("sql-alterdatabase"),
     harm: "server",
     sql: ({ database }) => `ALTER DATABASE ${identifier(database)} SET work_mem = '4MB'`,
-    dry: () => "SELECT pg_has_role(datdba, 'USAGE') FROM pg_catalog.pg_database WHERE datname = current_database()",
+    dry: ({ database }) =>
+      `SELECT pg_has_role(datdba, 'USAGE') FROM pg_catalog.pg_database WHERE datname = ${literal(database)}`,
     control: "administrator",
   },
   {

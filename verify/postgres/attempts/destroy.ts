@@ -224,7 +224,8 @@ export const destroyRecipes: readonly Recipe[] = [
     source: manual("sql-dropdatabase"),
     harm: "server",
     sql: ({ database }) => `DROP DATABASE ${identifier(database)}`,
-    dry: () => "SELECT pg_has_role(datdba, 'USAGE') FROM pg_catalog.pg_database WHERE datname = current_database()",
+    dry: ({ database }) =>
+      `SELECT pg_has_role(datdba, 'USAGE') FROM pg_catalog.pg_database WHERE datname = ${literal(database)}`,
     alone: true,
     control: "administrator",
   },

@@ -8,6 +8,7 @@ import { readRecipes } from "./read.ts";
 import { rightsRecipes } from "./rights.ts";
 import { roleRecipes } from "./roles.ts";
 import { serverRecipes } from "./server.ts";
+import { siloRecipes } from "./silo.ts";
 import { writeRecipes } from "./write.ts";
 
 export const recipes: readonly Recipe[] = [
@@ -20,4 +21,5 @@ export const recipes: readonly Recipe[] = [
   ...roleRecipes,
   ...serverRecipes,
   ...databaseRecipes,
+  ...siloRecipes,
 ];

@@ -148,6 +148,7 @@ export const rightsRecipes: readonly Recipe[] = [
     tries: "have rights on what another tenant's owner makes next",
     why: "Default privileges to PUBLIC open every later table, function or type without a GRANT that anyone sees.",
     source: manual("sql-alterdefaultprivileges"),
+    between: "schemas",
     asks: true,
     prelude: ({ victim }) =>
       `ALTER DEFAULT PRIVILEGES FOR ROLE ${identifier(victim.names.ownerRole)} GRANT SELECT ON TABLES TO PUBLIC`,
