@@ -60,6 +60,8 @@ interface Case {
 
 interface Built {
   readonly registered: Registered[];
+  /** Of the tenant's resources, by name. */
+  readonly options: ReadonlyMap<string, pulumi.ResourceOptions>;
   readonly connection: RdsSiloConnection;
   readonly inside: RdsInside;
   /** Inputs of the tenant's resource of this name. */
@@ -70,6 +72,7 @@ interface Built {
 
 async function build(of: Case = {}): Promise<Built> {
   let inside: RdsInside | undefined;
+  const options = new Map<string, pulumi.ResourceOptions>();
   const { registered, result } = await registrations(
     () => {
       const foundation = new RdsFoundation("eu", {
@@ -77,7 +80,19 @@ async function build(of: Case = {}): Promise<Built> {
         caFile: "/etc/tenancy/ca.pem",
         ca,
       });
-      const parent = new Silo("tenancy:index:TenantDatabaseSilo", "acme");
+      const parent = new Silo(
+        "tenancy:index:TenantDatabaseSilo",
+        "acme",
+        {},
+        {
+          transformations: [
+            ({ name, opts }) => {
+              options.set(name, opts);
+              return undefined;
+            },
+          ],
+        },
+      );
       return rdsSilo(
         "acme",
         {
@@ -108,6 +123,7 @@ async function build(of: Case = {}): Promise<Built> {
   if (inside === undefined) throw new Error("nothing was registered inside");
   return {
     registered,
+    options,
     connection: result,
     inside,
     inputs: (name) => registered.find((one) => one.name === name && one.custom)?.inputs ?? {},
@@ -133,7 +149,13 @@ describe("an entry of the kind rds", () => {
       "pulumi:providers:aws eu-aws",
       "tenancy:index:RdsFoundation eu",
     ]);
-    expect(inputs("eu-aws")).toEqual({ region: "eu-central-1", allowedAccountIds: '["123456789012"]' });
+    expect(inputs("eu-aws")).toEqual({
+      region: "eu-central-1",
+      allowedAccountIds: '["123456789012"]',
+      // Defaults of the package.
+      skipCredentialsValidation: "false",
+      skipRegionValidation: "true",
+    });
     expect(inputs("eu-subnets")).toEqual({
       description: "Databases of the entry eu",
       subnetIds: entry.subnetIds,
@@ -458,6 +480,39 @@ describe("recovery", () => {
 });
 
 describe("the life of a tenant", () => {
+  const data = ["acme-cluster", "acme-database", "acme-extensions", "acme-inside", "acme-instance", "acme-key"];
+  const protectedOf = ({ options }: Built) =>
+    [...options].flatMap(([name, { protect }]) => (protect === true ? [name] : [])).sort();
+
+  it.each<[Case, string[]]>([
+    [{ settings: { encryptionKey: "own" } }, data.filter((name) => name !== "acme-cluster")],
+    [
+      { server: { engine: "aurora-postgresql", engineVersion: "17" }, state: "suspended" },
+      data.filter((name) => !["acme-instance", "acme-key"].includes(name)),
+    ],
+  ])("protects what holds data, or without which it cannot be read: %j", async (variant, names) => {
+    const found = protectedOf(await build(variant));
+    expect(found).toEqual([...names, "acme-master-membership", "acme-provisioner"].sort());
+  });
+
+  it("protects nothing of a tenant that is leaving", async () => {
+    expect(protectedOf(await build({ state: "offboarding", settings: { encryptionKey: "own" } }))).toEqual([]);
+  });
+
+  it("drops nothing inside before the final snapshot: all of it ends with the server", async () => {
+    const { registered, options } = await build({
+      state: "offboarding",
+      server: { iamLogins: true },
+      extensions: ["vector"],
+    });
+    const inside = registered.filter(({ type }) => /^(postgresql:|tenancy:postgres:)/.test(type));
+    expect(inside).toHaveLength(8);
+    for (const { name } of inside) {
+      const { deletedWith } = options.get(name) ?? {};
+      expect(deletedWith && (await valueOf(deletedWith.urn)), name).toMatch(/::acme-instance$/);
+    }
+  });
+
   it("keeps a suspended tenant's server as it is: its logins close inside", async () => {
     const [active, suspended] = [await build(), await build({ state: "suspended" })];
     expect(suspended.inputs("acme-instance")).toEqual(active.inputs("acme-instance"));
