@@ -16,7 +16,7 @@ const masterSecret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rd
 export const tags = { "tenancy:tenant": "acme", "tenancy:prefix": "tenant" };
 export const keyArn = "arn:aws:kms:eu-central-1:123456789012:key/own";
 
-const outputs = {
+export const outputs = {
   "aws:rds/instance:Instance": {
     address: "tenant-acme.x.eu-central-1.rds.amazonaws.com",
     arn: "arn:aws:rds:eu-central-1:123456789012:db:tenant-acme",
@@ -38,7 +38,7 @@ const outputs = {
   "aws:iam/role:Role": { arn: "arn:aws:iam::123456789012:role/proxy" },
   "aws:secretsmanager/secret:Secret": { arn: "arn:secret" },
 };
-const calls = {
+export const calls = {
   "aws:secretsmanager/getSecretVersion:getSecretVersion": {
     secretString: JSON.stringify({ username: "tenancy_master", password: master }),
   },

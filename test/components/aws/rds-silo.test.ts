@@ -110,7 +110,7 @@ describe("an instance", () => {
     const { inputs, own } = await build();
     expect(own).toEqual([
       "aws:rds/instance:Instance acme-instance",
-      "postgresql:index/database:Database acme-database",
+      "postgresql:index/database:Database acme-postgresql-database",
       "postgresql:index/grantRole:GrantRole acme-master-membership",
       "postgresql:index/role:Role acme-provisioner",
       "postgresql:index/schema:Schema acme-extensions",
@@ -178,7 +178,7 @@ describe("an instance", () => {
       password: secret(expect.stringMatching(/^SCRAM-SHA-256\$4096:[A-Za-z0-9+/=]{24}\$/)),
     });
     expect(inputs("acme-master-membership")).toEqual({ role: "tenancy_master", grantRole: "tenancy_provisioner" });
-    expect(inputs("acme-database")).toEqual({ name: "tenant_acme", owner: "tenancy_provisioner" });
+    expect(inputs("acme-postgresql-database")).toEqual({ name: "tenant_acme", owner: "tenancy_provisioner" });
     expect(inputs("acme-extensions")).toEqual({
       name: "extensions",
       database: "tenant_acme",

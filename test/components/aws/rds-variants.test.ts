@@ -122,7 +122,14 @@ describe("recovery", () => {
 });
 
 describe("the life of a tenant", () => {
-  const data = ["acme-cluster", "acme-database", "acme-extensions", "acme-inside", "acme-instance", "acme-key"];
+  const data = [
+    "acme-cluster",
+    "acme-postgresql-database",
+    "acme-extensions",
+    "acme-inside",
+    "acme-instance",
+    "acme-key",
+  ];
   const protectedOf = ({ options }: Built) =>
     [...options].flatMap(([name, { protect }]) => (protect === true ? [name] : [])).sort();
 
