@@ -130,8 +130,10 @@ export class Clouds {
         foundation: this.#foundation(name),
         settings: silo,
         extensions: request.args.extensions,
+        recoverFromPrefix: this.#args.tenants.find(({ id }) => id === silo.recoverFrom?.tenant)?.prefix,
         inside: (inside) => {
-          const database = siloDatabase(request, inside);
+          const { names, options } = inside;
+          const database = siloDatabase({ ...request, names }, inside, options.dependsOn, options.deletedWith);
           resources.push(database);
           return database;
         },

@@ -121,11 +121,13 @@ function buildDatabase(
  * The database and what is inside of it, by the native provider: also on a server that an engine has just made.
  *
  * @param dependsOn - what has to be there before, beside what the tenant waits for
+ * @param deletedWith - the tenant's own server, whose end is the end of all inside
  */
 export function siloDatabase(
   { name, parent, args, names, password, readOnlyPassword }: SiloRequest,
   { connection, connectionPassword }: ServerConnection,
   dependsOn: readonly pulumi.Resource[] = [],
+  deletedWith?: pulumi.Resource,
 ): Database {
   return new Database(
     `${name}-database`,
@@ -151,6 +153,6 @@ export function siloDatabase(
       connection,
       connectionPassword: connectionPassword === undefined ? undefined : pulumi.secret(connectionPassword),
     },
-    pulumi.mergeOptions(childOptions(parent, args), { dependsOn: [...dependsOn] }),
+    pulumi.mergeOptions(childOptions(parent, args), { dependsOn: [...dependsOn], deletedWith }),
   );
 }

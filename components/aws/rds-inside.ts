@@ -91,7 +91,7 @@ export function madeInside(
         ]
       : [];
   const database = new postgresql.Database(
-    `${name}-database`,
+    `${name}-postgresql-database`,
     { name: args.database, owner: args.owner === "provisioner" ? provisioner.name : masterUser },
     pulumi.mergeOptions(options, { dependsOn: membership }),
   );

@@ -30,7 +30,12 @@ export interface RdsInside {
   /** Tenant whose marks the database carries, since it was recovered from its backups. */
   readonly recoveredFrom?: string;
   /** Order, protection, and that the server's end is the end of all inside: the final snapshot keeps it. */
-  readonly options: pulumi.CustomResourceOptions;
+  readonly options: {
+    readonly parent: pulumi.Resource;
+    readonly protect: boolean;
+    readonly dependsOn: pulumi.Resource[];
+    readonly deletedWith: pulumi.Resource;
+  };
 }
 
 export interface RdsSiloArgs extends TenantLoginArgs {
@@ -39,6 +44,11 @@ export interface RdsSiloArgs extends TenantLoginArgs {
   readonly settings: RdsSettings;
   /** Extensions that the tenant's template needs. */
   readonly extensions: readonly string[];
+  /**
+   * Naming prefix of the tenant that `settings.recoverFrom` names.
+   * @default the same as the tenant's
+   */
+  readonly recoverFromPrefix?: string;
   /** Registers what lies inside. */
   readonly inside: (inside: RdsInside) => pulumi.Resource;
 }
@@ -76,7 +86,8 @@ export function rdsSilo(name: string, args: RdsSiloArgs, parent: pulumi.Resource
   const plan = planRds(`tenant ${tenant}`, settings, server);
   const source = plan.recoverFrom?.tenant;
   const { identifier, finalSnapshot, keyAlias } = rdsNames(prefix, tenant);
-  const names = postgresNames(prefix, source ?? tenant);
+  const sourcePrefix = args.recoverFromPrefix ?? prefix;
+  const names = source === undefined ? postgresNames(prefix, tenant) : postgresNames(sourcePrefix, source);
   const tags = rdsTags(prefix, tenant);
   const leaving = args.state === "offboarding";
   const onAws = { parent, provider: foundation.aws, dependsOn: args.dependsOn };
@@ -90,7 +101,7 @@ export function rdsSilo(name: string, args: RdsSiloArgs, parent: pulumi.Resource
       identifier,
       finalSnapshot,
       member: (index) => memberName(prefix, tenant, index),
-      recoveredIdentifier: source === undefined ? undefined : rdsNames(prefix, source).identifier,
+      recoveredIdentifier: source === undefined ? undefined : rdsNames(sourcePrefix, source).identifier,
       leaving,
       kmsKeyArn,
       tags,

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { type RdsServer, rdsServerSchema } from "../../../components/aws/rds-config.ts";
 import { fixedOnRds, gibibytes, planRds, type RdsSettings } from "../../../components/aws/rds-plan.ts";
 import { entry, settings } from "./rds-fixture.ts";
@@ -21,6 +22,12 @@ describe("the platform's entry", () => {
       maintenanceWindow: "sun:04:00-sun:05:00",
       changes: "immediately",
     });
+  });
+
+  it("stands among the other kinds of servers", () => {
+    const kinds = z.discriminatedUnion("kind", [z.strictObject({ kind: z.literal("server") }), rdsServerSchema]);
+    expect(kinds.parse(entry)).toEqual(server);
+    expect(kinds.safeParse({ ...entry, serverless: { minCapacity: 1, maxCapacity: 2 } }).success).toBe(false);
   });
 
   it.each([

@@ -39,7 +39,7 @@ describe("RdsSharedServer", () => {
     const own = registered.filter(({ name }) => name.startsWith("main"));
     expect(own.map(({ type, name }) => `${type} ${name}`).sort()).toEqual([
       "aws:rds/instance:Instance main-instance",
-      "postgresql:index/database:Database main-database",
+      "postgresql:index/database:Database main-postgresql-database",
       "postgresql:index/extension:Extension main-extension-vector",
       "postgresql:index/grant:Grant main-provisioner-grant",
       "postgresql:index/grant:Grant main-public",
@@ -58,7 +58,7 @@ describe("RdsSharedServer", () => {
       tags: { "tenancy:server": "main" },
     });
     expect(inputs["main-provisioner"]).toMatchObject({ createRole: true, createDatabase: false });
-    expect(inputs["main-database"]).toEqual({ name: "tenants", owner: "tenancy_master" });
+    expect(inputs["main-postgresql-database"]).toEqual({ name: "tenants", owner: "tenancy_master" });
     expect(inputs["main-public"]).toEqual({
       role: "public",
       database: "tenants",
