@@ -73,20 +73,10 @@ export class TenantNamespace extends pulumi.ComponentResource {
       apply(`${name}-policy-${manifest.metadata.name}`, manifest, inside);
     }
     for (const manifest of commonManifests(this.place, platform.commonObjects ?? [])) {
-      apply(`${name}-common-${manifest.metadata.name}`, secretly(manifest), inside);
+      apply(`${name}-common-${manifest.metadata.name}`, manifest, inside);
     }
 
     this.namespace = namespace.id.apply(() => this.place.namespace);
     this.registerOutputs({ namespace: this.namespace });
   }
-}
-
-/** What the platform's configuration holds for a Secret is a secret in the state, too. */
-function secretly(manifest: ReturnType<typeof commonManifests>[number]) {
-  if (manifest.kind === "ConfigMap") return manifest;
-  const { stringData, ...rest } = manifest;
-  return {
-    ...rest,
-    stringData: Object.fromEntries(Object.entries(stringData).map(([key, value]) => [key, pulumi.secret(value)])),
-  };
 }
