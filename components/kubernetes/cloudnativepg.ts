@@ -116,7 +116,7 @@ export class CloudNativePgSilo extends pulumi.ComponentResource {
       ],
     ];
 
-    const inNamespace: ApplyOptions = { parent: this, dependsOn: [args.namespace] };
+    const inNamespace: ApplyOptions = { parent: this, dependsOn: [args.namespace, ...(args.dependsOn ?? [])] };
     const before = [
       ...logins.map(([role, manifest]) => apply(`${name}-login-${role}`, manifest, inNamespace)),
       ...this.#backupStore(name, args, place, objects, inNamespace),

@@ -60,7 +60,7 @@ export class Neo4jInstance extends pulumi.ComponentResource {
     this.password = passwordAt(rotation);
     const earlier = Array.from({ length: rotation }, (_, index) => passwordAt(rotation - 1 - index));
 
-    const inNamespace: ApplyOptions = { parent: this, dependsOn: [args.namespace] };
+    const inNamespace: ApplyOptions = { parent: this, dependsOn: [args.namespace, ...(args.dependsOn ?? [])] };
     const auth = apply(
       `${name}-graph-auth`,
       opaqueSecret(place, graphNames(place).auth, {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { secret, valueOf } from "../../support/mocks.ts";
+import { platform } from "./fixture.ts";
 import { find, listed, namespaceProgram, spec } from "./programs.ts";
 
 describe("TenantNamespace", () => {
@@ -66,6 +67,20 @@ describe("TenantNamespace", () => {
       const { registered } = await namespaceProgram({ state });
       expect(find(registered, "org-123-namespace").protect).toBe(protect);
     }
+  });
+
+  it("carries the record's labels on the namespace only, where none of them weakens Pod Security or claims a pod's role", async () => {
+    const labels = { region: "eu", "pod-security.kubernetes.io/enforce": "privileged", tenant: "another" };
+    const commonObjects = [{ selector: { region: "eu" }, kind: "ConfigMap", name: "eu", data: { a: "b" } }] as const;
+    const { registered } = await namespaceProgram({ labels, platform: { ...platform, commonObjects } });
+    const metadata = find(registered, "org-123-namespace").inputs.metadata as { labels: unknown };
+    expect(metadata.labels).toMatchObject({
+      region: "eu",
+      tenant: "org-123",
+      "pod-security.kubernetes.io/enforce": "restricted",
+    });
+    const common = find(registered, "org-123-common-eu").inputs.metadata as { labels: unknown };
+    expect(common.labels).not.toHaveProperty("region");
   });
 
   it("gives the quota what a graph needs, and one load balancer to a database with a domain", async () => {
