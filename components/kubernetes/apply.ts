@@ -47,7 +47,8 @@ export interface ApplyOptions {
   readonly dependsOn?: pulumi.Input<pulumi.Input<pulumi.Resource>[]>;
   /** For what holds data. */
   readonly protect?: boolean;
-  readonly hooks?: pulumi.ResourceHookBinding;
+  /** Paths of fields whose change needs a new object. */
+  readonly replaceOnChanges?: string[];
 }
 
 export function apply(name: string, manifest: Manifest, options: ApplyOptions): pulumi.CustomResource {

@@ -1,13 +1,12 @@
-import * as core from "@pulumi/kubernetes/core/v1/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { kubernetesNames } from "../naming.ts";
 import { passwordOutput } from "../secrets.ts";
 import type { TenantLoginArgs } from "../tenant-args.ts";
+import { certificateAuthority } from "./ca.ts";
 import { apply, type ApplyOptions, type ClusterOptions, type Manifest } from "./apply.ts";
 import { storeKeys, storeSecretName } from "./backups.ts";
 import { caSecretName, poolerName } from "./certificate.ts";
-import { databaseNames, loginSecretNames, type RecoverySource } from "./cluster.ts";
-import { guardCluster } from "./guard.ts";
+import { databaseNames, fixedPaths, loginSecretNames, type RecoverySource } from "./cluster.ts";
 import type { Secret } from "./manifest.ts";
 import type { MigrationFile } from "./migration-script.ts";
 import { loginSecret, opaqueSecret } from "./secret.ts";
@@ -117,7 +116,7 @@ export class CloudNativePgSilo extends pulumi.ComponentResource {
       ],
     ];
 
-    const inNamespace: ApplyOptions = { parent: this, dependsOn: [args.namespace] };
+    const inNamespace: ApplyOptions = { parent: this, dependsOn: [args.namespace, ...(args.dependsOn ?? [])] };
     const before = [
       ...logins.map(([role, manifest]) => apply(`${name}-login-${role}`, manifest, inNamespace)),
       ...this.#backupStore(name, args, place, objects, inNamespace),
@@ -129,7 +128,7 @@ export class CloudNativePgSilo extends pulumi.ComponentResource {
       parent: this,
       protect: args.state !== "offboarding",
       dependsOn: [args.namespace, ...before],
-      hooks: guardCluster(args.tenant),
+      replaceOnChanges: [...fixedPaths],
     });
     const onCluster: ApplyOptions = { parent: this, dependsOn: [this.cluster] };
     const applied = args.state === "suspended" ? undefined : "jsonpath={.status.applied}=true";
@@ -150,7 +149,13 @@ export class CloudNativePgSilo extends pulumi.ComponentResource {
     this.username = pulumi.output(names.appRole);
     this.readOnlyUsername = pulumi.output(names.readOnlyRole);
     this.pooler = pulumi.output({ host: `${poolerName(place.cluster)}.${place.namespace}.svc`, port: 5432 });
-    this.ca = this.#certificateAuthority(name, args.platform, place);
+    this.ca = certificateAuthority(
+      `${name}-ca`,
+      place,
+      caSecretName(place, args.platform),
+      args.platform,
+      this.cluster,
+    );
     this.registerOutputs({
       host: this.host,
       port: this.port,
@@ -181,22 +186,14 @@ export class CloudNativePgSilo extends pulumi.ComponentResource {
     if (settings.credentials.kind === "role") return stores;
     const { accessKeyId, secretAccessKey } = args.backupCredentials ?? settings.credentials;
     const values = {
-      [storeKeys.id]: pulumi.secret(accessKeyId ?? ""),
-      [storeKeys.key]: pulumi.secret(secretAccessKey ?? ""),
+      [storeKeys.id]: pulumi.output(accessKeyId ?? ""),
+      [storeKeys.key]: pulumi.output(secretAccessKey ?? ""),
       ...(settings.region === undefined ? {} : { [storeKeys.region]: pulumi.output(settings.region) }),
     };
     return [
       ...stores,
       apply(`${name}-backup-store`, opaqueSecret(place, storeSecretName(place.cluster), values), options),
     ];
-  }
-
-  #certificateAuthority(name: string, platform: KubernetesPlatform, place: Place): pulumi.Output<string> {
-    if (platform.certificates?.ca !== undefined) return pulumi.output(platform.certificates.ca);
-    const id = this.cluster.id.apply(() => `${place.namespace}/${caSecretName(place, platform)}`);
-    const secret = core.Secret.get(`${name}-ca`, id, { parent: this });
-    // The certificate is public; what lies beside it stays a secret of the state.
-    return pulumi.unsecret(secret.data.apply((data) => Buffer.from(data["ca.crt"] ?? "", "base64").toString("utf8")));
   }
 }
 

@@ -1,12 +1,11 @@
 /** The CloudNativePG cluster of a silo. */
-import { isDeepStrictEqual } from "node:util";
 import { postgresNames } from "../naming.ts";
 import { plugin } from "./backups.ts";
 import { certificatesOf, domainService } from "./certificate.ts";
 import type { Cluster, ClusterBootstrap, ClusterRole, ClusterSpec, ClusterStorage } from "./custom-manifest.ts";
 import type { Toleration } from "./manifest.ts";
 import { pullSecretsOf } from "./namespace.ts";
-import { bytes, instancesOf, resourcesOf } from "./quantities.ts";
+import { instancesOf, resourcesOf } from "./quantities.ts";
 import type { KubernetesPlatform, Place, SiloSettings } from "./settings.ts";
 
 export interface DatabaseNames {
@@ -214,42 +213,11 @@ function serviceAccountOf(
 }
 
 /**
- * What a change of a live cluster would lose, or would silently not do: each sentence is a refusal. Everything else is
- * changed in place.
+ * What is read once, when the cluster is made: another value would silently do nothing, so that it counts as a new
+ * cluster, which the engine refuses while this one is protected.
  */
-export function clusterRefusals(before: ClusterSpec, after: ClusterSpec): string[] {
-  const refusals: string[] = [];
-  const volumes = [
-    ["silo.storageSize", before.storage, after.storage],
-    ["silo.walStorageSize", before.walStorage, after.walStorage],
-  ] as const;
-  for (const [setting, old, wanted] of volumes) {
-    if (old === undefined) continue;
-    if (wanted === undefined) {
-      refusals.push(`${setting} is gone, and CloudNativePG does not take the volume of the WAL away: keep ${old.size}`);
-      continue;
-    }
-    if (bytes(wanted.size) < bytes(old.size)) {
-      refusals.push(
-        `${setting} is ${wanted.size} and was ${old.size}: a volume only grows; write at least ${old.size}`,
-      );
-    }
-    if (wanted.storageClass !== old.storageClass) {
-      refusals.push(
-        `silo.storageClass is ${className(wanted)} and was ${className(old)}: volumes keep their class. Recover into a ` +
-          `new tenant with silo.recoverFrom, and let this one leave`,
-      );
-    }
-  }
-  if (!isDeepStrictEqual(before.bootstrap, after.bootstrap)) {
-    refusals.push(
-      "how the database was made is another than before (silo.recoverFrom, or the names inside), and that is only read " +
-        "once: restore silo.recoverFrom as it was",
-    );
-  }
-  return [...new Set(refusals)];
-}
-
-function className({ storageClass }: ClusterStorage): string {
-  return storageClass ?? "the cluster's default";
-}
+export const fixedPaths: readonly string[] = [
+  "spec.bootstrap",
+  "spec.storage.storageClass",
+  "spec.walStorage.storageClass",
+];

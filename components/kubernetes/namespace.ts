@@ -10,8 +10,12 @@ const podSecurity = {
   "pod-security.kubernetes.io/warn": "restricted",
 };
 
-export function namespaceManifest({ namespace, labels }: Place): Namespace {
-  return { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels: { ...labels, ...podSecurity } } };
+type Labels = Readonly<Record<string, string>>;
+
+/** @param own - labels of the registry's record: on the namespace only, since pods are told apart by theirs */
+export function namespaceManifest({ namespace, labels }: Place, own: Labels = {}): Namespace {
+  const all = { ...own, ...labels, ...podSecurity };
+  return { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels: all } };
 }
 
 /**
@@ -78,9 +82,11 @@ export function pullSecretsOf(platform: KubernetesPlatform): { imagePullSecrets?
 export function commonManifests(
   { namespace, labels }: Place,
   objects: readonly CommonObject[],
+  own: Labels = {},
 ): (Secret | ConfigMap)[] {
+  const all: Labels = { ...own, ...labels };
   return objects
-    .filter(({ selector }) => Object.entries(selector).every(([key, value]) => labels[key] === value))
+    .filter(({ selector }) => Object.entries(selector).every(([key, value]) => all[key] === value))
     .map(({ kind, name, type, data }) => {
       const metadata = { name, namespace, labels };
       return kind === "Secret"

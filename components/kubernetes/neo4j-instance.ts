@@ -1,9 +1,8 @@
-import * as core from "@pulumi/kubernetes/core/v1/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { passwordOutput } from "../secrets.ts";
 import type { TenantLoginArgs } from "../tenant-args.ts";
+import { certificateAuthority } from "./ca.ts";
 import { apply, type ApplyOptions, type ClusterOptions } from "./apply.ts";
-import { guardClaim } from "./guard.ts";
 import {
   graphCertificate,
   graphClaim,
@@ -19,7 +18,7 @@ import {
 import { graphPolicies, ports } from "./network-policies.ts";
 import { bytes } from "./quantities.ts";
 import { opaqueSecret } from "./secret.ts";
-import { KubernetesError, type KubernetesPlatform, type Place } from "./settings.ts";
+import { KubernetesError, type KubernetesPlatform } from "./settings.ts";
 import type { TenantNamespace } from "./tenant-namespace.ts";
 import { validateQuantities } from "./validate.ts";
 
@@ -61,7 +60,7 @@ export class Neo4jInstance extends pulumi.ComponentResource {
     this.password = passwordAt(rotation);
     const earlier = Array.from({ length: rotation }, (_, index) => passwordAt(rotation - 1 - index));
 
-    const inNamespace: ApplyOptions = { parent: this, dependsOn: [args.namespace] };
+    const inNamespace: ApplyOptions = { parent: this, dependsOn: [args.namespace, ...(args.dependsOn ?? [])] };
     const auth = apply(
       `${name}-graph-auth`,
       opaqueSecret(place, graphNames(place).auth, {
@@ -82,7 +81,6 @@ export class Neo4jInstance extends pulumi.ComponentResource {
     const claim = apply(`${name}-graph-claim`, unwaited(graphClaim(place, graph)), {
       ...inNamespace,
       protect: args.state !== "offboarding",
-      hooks: guardClaim(args.tenant),
     });
     const services = graphServices(place);
     // It waits for pods, which wait for the instance.
@@ -100,7 +98,7 @@ export class Neo4jInstance extends pulumi.ComponentResource {
     this.uri = pulumi.output(`bolt+s://${graphHost(place)}:${ports.bolt}`);
     this.database = pulumi.output("neo4j");
     this.username = pulumi.output(graphUser);
-    this.ca = this.#certificateAuthority(name, platform, instance, place, tlsSecret);
+    this.ca = certificateAuthority(`${name}-graph-ca`, place, tlsSecret, platform, instance);
     this.registerOutputs({
       uri: this.uri,
       database: this.database,
@@ -108,19 +106,6 @@ export class Neo4jInstance extends pulumi.ComponentResource {
       password: this.password,
       ca: this.ca,
     });
-  }
-
-  #certificateAuthority(
-    name: string,
-    { certificates }: KubernetesPlatform,
-    instance: pulumi.CustomResource,
-    place: Place,
-    tlsSecret: string,
-  ): pulumi.Output<string> {
-    if (certificates?.ca !== undefined) return pulumi.output(certificates.ca);
-    const id = instance.id.apply(() => `${place.namespace}/${tlsSecret}`);
-    const secret = core.Secret.get(`${name}-graph-ca`, id, { parent: this });
-    return pulumi.unsecret(secret.data.apply((data) => Buffer.from(data["ca.crt"] ?? "", "base64").toString("utf8")));
   }
 }
 

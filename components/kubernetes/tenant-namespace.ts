@@ -20,6 +20,11 @@ export interface TenantNamespaceArgs {
   readonly externalId: string;
   /** The label `tier`. */
   readonly tier: string;
+  /**
+   * Labels of the tenant's record, for selectors of common objects: on the namespace, and nowhere else.
+   * @default none
+   */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly state: TenantState;
   readonly backupWaiver?: BackupWaiver;
   readonly platform: KubernetesPlatform;
@@ -57,7 +62,7 @@ export class TenantNamespace extends pulumi.ComponentResource {
     const { platform } = args;
     this.place = placeOf(args);
 
-    const namespace = apply(`${name}-namespace`, namespaceManifest(this.place), {
+    const namespace = apply(`${name}-namespace`, namespaceManifest(this.place, args.labels), {
       parent: this,
       protect: args.state !== "offboarding",
       dependsOn: args.dependsOn,
@@ -72,21 +77,11 @@ export class TenantNamespace extends pulumi.ComponentResource {
     for (const manifest of basePolicies(this.place, platform)) {
       apply(`${name}-policy-${manifest.metadata.name}`, manifest, inside);
     }
-    for (const manifest of commonManifests(this.place, platform.commonObjects ?? [])) {
-      apply(`${name}-common-${manifest.metadata.name}`, secretly(manifest), inside);
+    for (const manifest of commonManifests(this.place, platform.commonObjects ?? [], args.labels)) {
+      apply(`${name}-common-${manifest.metadata.name}`, manifest, inside);
     }
 
     this.namespace = namespace.id.apply(() => this.place.namespace);
     this.registerOutputs({ namespace: this.namespace });
   }
-}
-
-/** What the platform's configuration holds for a Secret is a secret in the state, too. */
-function secretly(manifest: ReturnType<typeof commonManifests>[number]) {
-  if (manifest.kind === "ConfigMap") return manifest;
-  const { stringData, ...rest } = manifest;
-  return {
-    ...rest,
-    stringData: Object.fromEntries(Object.entries(stringData).map(([key, value]) => [key, pulumi.secret(value)])),
-  };
 }

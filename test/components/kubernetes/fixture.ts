@@ -158,7 +158,7 @@ export function rendered(variant: Variant = {}): Rendered[] {
     ...commonManifests(place, on.commonObjects ?? []),
     ...basePolicies(place, on),
     ...policies,
-    ...Object.values(objects).filter((one) => one !== undefined),
+    ...Object.values(objects as Record<string, Rendered | undefined>).filter((one) => one !== undefined),
     ...(migration === undefined ? [] : [migration.files, migration.job]),
     loginSecret(place, "oikion-org-123-login-app", "oikion_org__123_app", "planted"),
     credentialsSecret(place, place.namespace, { password: "planted" }),

@@ -117,11 +117,11 @@ const connection = ([, from, to, port, protocol]: Row): Connection => ({ from, t
 const everybody = (open = true): NetworkPolicy[] => [...policiesOf(place, open), ...policiesOf(other, open)];
 
 describe("the policies of an active tenant", () => {
-  it.each(allowed)("let through: %s", (...row) => {
+  it.each(allowed.map((row) => ({ what: row[0], row })))("let through: $what", ({ row }) => {
     expect(allows(everybody(), connection(row))).toBe(true);
   });
 
-  it.each(denied)("stop: %s", (...row) => {
+  it.each(denied.map((row) => ({ what: row[0], row })))("stop: $what", ({ row }) => {
     expect(allows(everybody(), connection(row))).toBe(false);
   });
 
