@@ -34,6 +34,8 @@ export interface Call {
 export interface BoltServerOptions {
   readonly certificate: string;
   readonly key: string;
+  /** @default 127.0.0.1 */
+  readonly host?: string;
   login(user: string, password: string): Failure | undefined;
   answer(call: Call): Answer;
 }
@@ -67,7 +69,7 @@ export async function startBoltServer(options: BoltServerOptions): Promise<BoltS
     serve(socket, options, calls, logins, () => (server.address() as AddressInfo).port);
   });
   server.on("tlsClientError", () => undefined);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, options.host ?? "127.0.0.1", resolve));
   const cut = (): void => {
     for (const socket of sockets) socket.destroy();
   };

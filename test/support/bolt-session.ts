@@ -1,6 +1,6 @@
 /** One connection of the tests' Bolt server: https://neo4j.com/docs/bolt/current/bolt/message/ */
 import type { Socket } from "node:net";
-import type { BoltServerOptions, Call, Failure, Row } from "./bolt-server.ts";
+import type { Answer, BoltServerOptions, Call, Failure, Row } from "./bolt-server.ts";
 import { encodeStructure, type Value } from "./packstream.ts";
 
 const requests = {
@@ -123,7 +123,7 @@ export class BoltSession {
       impersonated: asText(extra.imp_user),
     };
     this.#calls.push(call);
-    const answer = this.#options.answer(call);
+    const answer = this.#answer(call);
     if ("cut" in answer) {
       this.#socket.destroy();
       return;
@@ -134,6 +134,16 @@ export class BoltSession {
     }
     this.#rows = answer.rows;
     this.#succeed({ t_first: 0, fields: Object.keys(answer.rows[0] ?? {}) });
+  }
+
+  /** A mistake of a test's table is told to the client, which else would wait for an answer. */
+  #answer(call: Call): Answer {
+    try {
+      return this.#options.answer(call);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return { failure: { code: "Neo.DatabaseError.General.UnknownError", message, status: "50N00" } };
+    }
   }
 
   #route(extra: Fields): void {

@@ -190,7 +190,9 @@ export class EnterpriseTable {
   /** Whether who is logged in may use the database. */
   #enter({ user, database }: Call): Answer {
     const roles = [...(this.users.get(user)?.roles ?? [])];
-    const may = user === admin.user || roles.some((role) => this.held(role).has(`ACCESS ON DATABASE \`${database}\``));
+    const may =
+      user === admin.user ||
+      roles.some((role) => this.roles.get(role)?.has(`ACCESS ON DATABASE \`${database}\``) === true);
     return may ? { rows: [{ found: 1 }] } : { failure: forbidden };
   }
 
