@@ -239,7 +239,11 @@ describe("a login or certificate that does not pass", () => {
     await expired.close();
 
     const plain = createPlain((socket) => {
-      socket.on("error", () => undefined).end("not TLS at all\n", () => { socket.destroySoon(); });
+      socket
+        .on("error", () => undefined)
+        .end("not TLS at all\n", () => {
+          socket.destroySoon();
+        });
     });
     await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
     const plainPort = (plain.address() as AddressInfo).port;
