@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import neo4j, { type Config, type Driver, type SessionConfig } from "neo4j-driver";
 import { ProviderError } from "../handler.ts";
 import type { Statement } from "./cypher.ts";
-import { explain, isTransient } from "./errors.ts";
+import { explain, isRefusedLogin, isTransient } from "./errors.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -88,10 +88,23 @@ export function connectServer(server: BoltServer, { retryForMs = 20_000 }: Conne
           await session.close();
         }
       }),
-    accepts: ({ user, password }, database, signal) =>
-      retried("login of the tenant", { signal }, () =>
-        open().verifyAuthentication({ auth: neo4j.auth.basic(user, password), database }),
-      ),
+    accepts: (login, database, signal) =>
+      retried("login of the tenant", { signal }, async () => {
+        // A driver of its own: verifyAuthentication does not log a pooled connection in again that did nothing since
+        // its last login, and so takes an old password for a right one.
+        const own = openDriver({ ...login, uri, ca: server.ca });
+        try {
+          const config: Pick<SessionConfig, "database"> = { database };
+          await own.driver.session(config).run("RETURN 1 AS found");
+          return true;
+        } catch (error) {
+          if (isRefusedLogin(error)) return false;
+          throw error;
+        } finally {
+          await own.driver.close();
+          own.remove();
+        }
+      }),
     async close() {
       closed = true;
       await opened?.driver.close();

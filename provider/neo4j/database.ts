@@ -48,7 +48,7 @@ export function neo4jDatabaseHandler({
 
     async check(context, olds, news) {
       const failures = checkInputs(news, platform);
-      if (failures.length > 0 || olds !== undefined || Object.values(news).some(isUnknownName(news))) return failures;
+      if (failures.length > 0 || olds !== undefined || [news.server, news.database].some(isUnknown)) return failures;
       try {
         const { refusal, warning } = await backend(news).outlook(news, context.signal);
         if (warning !== undefined) context.warn(`tenant ${news.tenant}: Neo4j server "${news.server}": ${warning}`);
@@ -148,11 +148,6 @@ export function neo4jDatabaseHandler({
     return backend(inputs).endpoint(inputs);
   }
 }
-
-const isUnknownName =
-  ({ password }: Neo4jDatabaseInputs) =>
-  (value: unknown): boolean =>
-    value !== password && isUnknown(value);
 
 async function forTenant<T>({ tenant, server }: Neo4jDatabaseInputs, work: () => Promise<T>): Promise<T> {
   try {

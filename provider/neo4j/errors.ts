@@ -49,6 +49,11 @@ export function isTransient(error: unknown): boolean {
   );
 }
 
+/** That the server did not let somebody in: wrong password, suspended, or no access to the database. */
+export function isRefusedLogin(error: unknown): boolean {
+  return /^Neo\.ClientError\.Security\.(Unauthorized|Forbidden|CredentialsExpired)$/.test(unfold(error).code);
+}
+
 /** That the password set by ALTER USER is the password already. */
 export function isSamePassword(error: unknown): boolean {
   const { statuses, text } = unfold(error);

@@ -58,7 +58,8 @@ interface Answer {
 /** The manager cannot be reached now; `check` only warns of it. */
 export class UnreachableError extends ProviderError {}
 
-const callTimeoutMs = 120_000;
+/** The first instance of all may have to be downloaded. */
+const callTimeoutMs = 600_000;
 const bodyLimit = 1_000_000;
 
 export function connectManager(server: Neo4jInstances, { retryForMs = 20_000 }: ManagerOptions = {}): InstanceManager {

@@ -12,6 +12,7 @@ export interface Registered {
 /** What a handler would add to the inputs, by type. */
 const computed: Record<string, Record<string, unknown>> = {
   "tenancy:storage:Prefix": { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "planted-secret-key" },
+  "tenancy:neo4j:Database": { uri: "bolt+s://graphs.example:7687", loginDatabase: "neo4j", loginUser: "neo4j" },
 };
 
 const secretKey = "4dabf18193072939515e22adb298388d";
