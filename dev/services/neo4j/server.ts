@@ -22,11 +22,7 @@ export interface ServerPlace {
 /** Its databases are closed within a second; SIGKILL would only cost a recovery at the next start. */
 const graceSeconds = 10;
 
-/**
- * Writes the server's configuration and the options of its Java. Can be run again.
- *
- * @param command - the first words of what Java runs, for the arguments' file
- */
+/** Writes the server's configuration and the options of its Java. Can be run again. */
 export async function writeConfiguration({ dir, home, port }: ServerPlace, programs: Neo4jPrograms): Promise<void> {
   // `certificates` has to be there and stays empty: no client is asked for a certificate.
   for (const name of ["", "conf", "tmp", "certificates"]) await privateFolder(join(home, name));
@@ -94,6 +90,7 @@ function javaOptions(home: string, { java, jars }: Neo4jPrograms): string[] {
     "-XX:-UsePerfData",
     "-XX:+ExitOnOutOfMemoryError",
     "-Dlog4j2.disable.jmx=true",
+    "-Djava.net.preferIPv4Stack=true",
     `-Djava.io.tmpdir=${join(home, "tmp")}`,
     "--add-opens=java.base/java.nio=ALL-UNNAMED",
     "--add-opens=java.base/java.io=ALL-UNNAMED",

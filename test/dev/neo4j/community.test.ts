@@ -156,10 +156,7 @@ it.each([
 
 it.runIf(process.platform === "linux")("listens for Bolt on 127.0.0.1 and for nothing else", async () => {
   const port = ports["community-a"].toString(16).toUpperCase().padStart(4, "0");
-  for (const address of await listening("community-a")) {
-    expect(address).toMatch(new RegExp(`^tcp6? (0{16}FFFF0000|)0100007F:${port}$`));
-  }
-  expect(await listening("community-a")).toHaveLength(1);
+  expect(await listening("community-a")).toEqual([`tcp 0100007F:${port}`]);
 });
 
 it("no password stands in a process list, an environment, a log or an answer", async () => {
