@@ -1,22 +1,25 @@
 /**
- * The embedded servers for development and tests: PostgreSQL with pgvector, Valkey and SeaweedFS, all on 127.0.0.1,
- * all with TLS by a certificate authority of their own. Everything they have lies in one folder.
+ * The embedded servers for development and tests: PostgreSQL with pgvector, Valkey, SeaweedFS and, for each tenant that
+ * asks for one, Neo4j; all on 127.0.0.1, all with TLS by a certificate authority of their own. Everything they have lies
+ * in one folder.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
 import { Socket } from "node:net";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Platform } from "../../provider/config.ts";
 import { ensureCertificates } from "./certificates.ts";
-import { errorCode, privateFolder } from "./files.ts";
-import { unhealthy, waitUntilHealthy } from "./health.ts";
+import { privateFolder } from "./files.ts";
+import { waitUntilHealthy } from "./health.ts";
 import { withLock } from "./lock.ts";
+import { allEnded, look, portsInUse } from "./look.ts";
+import { startInstances } from "./neo4j/client.ts";
+import { managerAddress } from "./neo4j/manager.ts";
 import { readPlatform, writePlatform } from "./platform.ts";
-import { isRunning } from "./process.ts";
 import { ServicesError } from "./error.ts";
-import { ensurePrograms } from "./python.ts";
+import { ensurePrograms, pythonOf } from "./python.ts";
 import { unprivileged } from "./run-as.ts";
 import type { Context, Service } from "./service.ts";
 import { serviceList } from "./services.ts";
@@ -26,6 +29,7 @@ import {
   paths,
   readPids,
   readState,
+  upgradeState,
   writeState,
   type ServiceName,
   type State,
@@ -38,7 +42,7 @@ export { ServicesError } from "./error.ts";
 export interface StartOptions {
   /** Folder of the services: data, passwords, ports, logs. Made when it is not there. */
   readonly dir: string;
-  /** Folder of the programs, which several `dir`s may share. @default `<dir>/python` */
+  /** Folder of the programs, which several `dir`s may share; Neo4j's lie beside it. @default `<dir>/python` */
   readonly pythonDir?: string;
   /** Whether the services end with this process, however it ends, or live on until `stopServices`. */
   readonly mode: "attached" | "detached";
@@ -88,35 +92,38 @@ export async function startServices(options: StartOptions): Promise<Services> {
 /** The services of a folder; undefined unless all of them run and answer. */
 export async function readServices(dir: string): Promise<Services | undefined> {
   const found = await look(resolve(dir));
-  return found?.missing.length === 0 ? describe(found.context, []) : undefined;
+  return found?.missing.length === 0 && found.instances ? describe(found.context, []) : undefined;
 }
 
 async function start(dir: string, options: StartOptions): Promise<Services> {
   const { progress, signal } = options;
   const wanted = wantedServices(options);
+  const pythonDir = resolve(options.pythonDir ?? join(dir, "python"));
+  const neo4j = join(dirname(await realpath(pythonDir).catch(() => pythonDir)), "neo4j");
+  await upgradeState(dir, { neo4j, python: pythonOf(pythonDir) });
   const found = await look(dir);
   const certificateIsNew = await ensureCertificates(dir, options.certificateDays);
-  const sameServices = found !== undefined && sameNames(found.context.state.services, wanted);
-  if (found !== undefined && sameServices && !certificateIsNew && found.missing.length === 0) {
+  const same =
+    found !== undefined && found.instances && sameNames(found.context.state.services, wanted) && !certificateIsNew;
+  if (same && found.missing.length === 0) {
+    await resumeInstances(found.context, options);
     return describe(found.context, []);
   }
   // Only a server that has ended can be started beside the others; one that hangs or must change needs an end first.
-  const crashed = found !== undefined && sameServices && !certificateIsNew && (await allEnded(dir, found.missing));
+  const crashed = same && (await allEnded(dir, found.missing));
   if (!crashed) await stopServices(dir);
 
   const runAs = unprivileged();
-  const programs = await ensurePrograms(resolve(options.pythonDir ?? join(dir, "python")), runAs, progress, signal);
+  const programs = await ensurePrograms(pythonDir, runAs, progress, signal);
   const old = await readState(dir);
-  const inUse = new Set(
-    crashed ? found.services.flatMap((service) => portsHeld(service, found.missing.includes(service), old)) : [],
-  );
+  const inUse = new Set(crashed && old !== undefined ? portsInUse(found, old) : []);
   const state: State = {
     ports: await choosePorts(old?.ports, inUse, progress),
     secrets: old?.secrets ?? newSecrets(),
     services: wanted,
     durable: options.durable ?? true,
     certificateDays: options.certificateDays,
-    programs: { ...programs, postgresPrefix: [...runAs.prefix], postgresOwner: runAs.owner },
+    programs: { ...programs, neo4j, postgresPrefix: [...runAs.prefix], postgresOwner: runAs.owner },
   };
   await writeState(dir, state);
   const context: Context = { dir, state, ca: await readFile(paths(dir).caCertificate, "utf8") };
@@ -151,6 +158,7 @@ async function launch(
         progress(`${service.title}: ready in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
       }),
     );
+    await resumeInstances(context, { progress, signal });
   } catch (error) {
     if (supervisor !== undefined) await stopServices(dir);
     throw error;
@@ -158,6 +166,16 @@ async function launch(
   if (supervisor === undefined) return;
   if (mode === "detached") {
     await new Promise<void>((done) => supervisor.stdin?.end("release\n", done));
+  }
+}
+
+/** An instance that does not start is told and keeps nothing else from starting. */
+async function resumeInstances(
+  context: Context,
+  { progress, signal }: Pick<StartOptions, "progress" | "signal">,
+): Promise<void> {
+  for (const { name, state, reason } of await startInstances(managerAddress(context), signal)) {
+    progress(`Neo4j ${name}: ${state}${reason === undefined ? "" : ` (${reason})`}`);
   }
 }
 
@@ -194,34 +212,6 @@ async function wakeSupervisor(dir: string): Promise<void> {
   while (JSON.stringify((await readPids(dir))?.services) === before) await delay(20);
 }
 
-interface Found {
-  readonly context: Context;
-  readonly services: readonly Service[];
-  readonly missing: readonly Service[];
-}
-
-/** What runs in a folder; undefined when its supervisor does not. */
-async function look(dir: string): Promise<Found | undefined> {
-  const [state, pids] = await Promise.all([readState(dir), readPids(dir)]);
-  if (state === undefined || pids === undefined || !isRunning(pids.supervisor)) return undefined;
-  try {
-    const context: Context = { dir, state, ca: await readFile(paths(dir).caCertificate, "utf8") };
-    const services = serviceList(state);
-    return { context, services, missing: await unhealthy(services, context) };
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-async function allEnded(dir: string, services: readonly Service[]): Promise<boolean> {
-  const pids = await readPids(dir);
-  return services.every((service) => {
-    const entry = pids?.services[service.name];
-    return entry === undefined || (!isRunning(entry.guard) && !isRunning(entry.process));
-  });
-}
-
 async function describe({ dir, state }: Context, started: readonly ServiceName[]): Promise<Services> {
   const pids = await readPids(dir);
   const bin = join(state.programs.postgres, "bin");
@@ -248,14 +238,6 @@ async function describe({ dir, state }: Context, started: readonly ServiceName[]
 
 function wantedServices({ redisNodes }: StartOptions): ServiceName[] {
   return redisNodes === 2 ? ["postgres", "redis-1", "redis-2", "storage"] : ["postgres", "redis-1", "storage"];
-}
-
-/** The ports that a service holds now; those of a TLS proxy belong to the supervisor and outlive the server. */
-function portsHeld(service: Service, ended: boolean, state: State | undefined): number[] {
-  const names = ended ? [] : service.ports;
-  return [...names, ...(service.proxy === undefined ? [] : [service.proxy.port])].flatMap(
-    (name) => state?.ports[name] ?? [],
-  );
 }
 
 function sameNames(a: readonly string[], b: readonly string[]): boolean {

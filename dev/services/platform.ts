@@ -59,5 +59,13 @@ function servers(dir: string, state: State, trust: { readonly ca: string } | { r
       },
       files: { kind: "filesystem", root: paths(dir).files },
     },
+    neo4j: {
+      main: {
+        kind: "instances",
+        endpoint: `https://${host}:${ports["neo4j-api"]}`,
+        token: secrets.neo4jApi,
+        ...trust,
+      },
+    },
   };
 }

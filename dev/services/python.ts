@@ -1,13 +1,10 @@
 /** The servers' programs: Python packages in an environment of their own, downloaded once and pinned by hash. */
 import { spawnSync } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
-import { chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chown, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { ServicesError } from "./error.ts";
-import { privateFolder, readIfThere } from "./files.ts";
-import { runGuarded } from "./guard.ts";
-import { withLock } from "./lock.ts";
+import { madeOnce, pipInstall, pythonEnvironment, runner, type Progress, type Run } from "./install.ts";
 import { openTo, type RunAs } from "./run-as.ts";
 
 export interface Programs {
@@ -15,45 +12,26 @@ export interface Programs {
   readonly postgres: string;
   readonly valkeyServer: string;
   readonly weed: string;
+  /** Python with pip. */
+  readonly python: string;
 }
-
-type Progress = (line: string) => void;
 
 const requirements = join(import.meta.dirname, "requirements.txt");
 const oldest = [3, 11] as const;
 const names = ["python3.14", "python3.13", "python3.12", "python3.11", "python3", "python"];
 
-/**
- * Installs what `requirements.txt` names, unless it is there already. A half-made environment is made anew: it grows
- * under another name and is renamed when it is complete.
- */
+/** Installs what `requirements.txt` names, unless it is there already. */
 export async function ensurePrograms(
   pythonDir: string,
   runAs: RunAs,
   progress: Progress,
   signal?: AbortSignal,
 ): Promise<Programs> {
-  const text = await readFile(requirements, "utf8");
-  const digest = createHash("sha256").update(`${process.platform} ${process.arch}\n${text}`).digest("hex");
-  const isComplete = async (): Promise<boolean> => (await readIfThere(join(pythonDir, "complete"))) === digest;
-  if (!(await isComplete())) {
-    await privateFolder(dirname(pythonDir));
+  const make = async (temporary: string): Promise<void> => {
     await openTo(runAs, dirname(pythonDir));
-    const install = async (): Promise<void> => {
-      if (await isComplete()) return;
-      await removeHalfMade(pythonDir);
-      const temporary = `${pythonDir}.${randomBytes(4).toString("hex")}.new`;
-      try {
-        await installPrograms(temporary, runAs, progress, signal);
-        await writeFile(join(temporary, "complete"), digest);
-        await rm(pythonDir, { recursive: true, force: true });
-        await rename(temporary, pythonDir);
-      } finally {
-        await rm(temporary, { recursive: true, force: true });
-      }
-    };
-    await withLock(`${pythonDir}.lock`, progress, install, signal);
-  }
+    await installPrograms(temporary, runAs, runner(dirname(pythonDir), progress, signal));
+  };
+  await madeOnce(pythonDir, await readFile(requirements, "utf8"), make, progress, signal);
   await openTo(runAs, dirname(pythonDir));
   return locate(pythonDir);
 }
@@ -84,43 +62,18 @@ export function findPython(): string {
 function ask(python: string, code: string): string | undefined {
   const { status, stdout } = spawnSync(python, ["-c", code], {
     encoding: "utf8",
-    env: environment(),
+    env: { ...pythonEnvironment() },
     stdio: ["ignore", "pipe", "ignore"],
     timeout: 20_000,
   });
   return status === 0 ? stdout.trim() : undefined;
 }
 
-/** Without what would make Python or pip look at, or install to, another place. */
-function environment(): Record<string, string | undefined> {
-  const unwanted = /^(PYTHONHOME|PYTHONPATH|PIP_(USER|TARGET|PREFIX|ROOT|REQUIRE_VIRTUALENV|CONSTRAINT|NO_BINARY))$/;
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !unwanted.test(name)));
-}
-
-async function installPrograms(dir: string, runAs: RunAs, progress: Progress, signal?: AbortSignal): Promise<void> {
-  const python = findPython();
-  const run = async (what: string, argv: readonly string[], env = environment()): Promise<void> => {
-    const started = performance.now();
-    const seconds = (): string => `${((performance.now() - started) / 1000).toFixed(0)} s`;
-    progress(what);
-    const ticker = setInterval(() => {
-      progress(`${what}: ${seconds()}`);
-    }, 5_000);
-    try {
-      const { code, output } = await runGuarded({ argv, cwd: dirname(dir), env }, signal);
-      if (code === 0) return;
-      const tail = output.trim().split("\n").slice(-15).join("\n");
-      throw new ServicesError(`${what}: failed after ${seconds()} (exit code ${code}).\n${tail}`);
-    } finally {
-      clearInterval(ticker);
-    }
-  };
-  await run("python packages: making a virtual environment", [python, "-m", "venv", dir]);
-  const pip = [join(dir, "bin", "python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"];
-  const pinned = ["--require-hashes", "--only-binary", ":all:", "--no-deps", "-r", requirements];
-  await run("python packages: downloading (180 MB, once)", [...pip, "--quiet", "--progress-bar", "off", ...pinned]);
+async function installPrograms(dir: string, runAs: RunAs, run: Run): Promise<void> {
+  await run("python packages: making a virtual environment", [findPython(), "-m", "venv", dir]);
+  await run("python packages: downloading (180 MB, once)", pipInstall(pythonOf(dir), requirements));
   await unpackPostgres(dir, runAs, (argv, home) =>
-    run("PostgreSQL: unpacking", argv, { ...environment(), HOME: home, LC_ALL: "C" }),
+    run("PostgreSQL: unpacking", argv, { ...pythonEnvironment(), HOME: home, LC_ALL: "C" }),
   );
 }
 
@@ -175,15 +128,10 @@ async function locate(dir: string): Promise<Programs> {
     postgres: join(dir, "postgresql"),
     valkeyServer: join(binaries, platform, "valkey-server"),
     weed: join(dir, "bin", "weed"),
+    python: pythonOf(dir),
   };
 }
 
-/** What starts left behind that were killed while they installed. */
-async function removeHalfMade(pythonDir: string): Promise<void> {
-  const folder = dirname(pythonDir);
-  for (const entry of await readdir(folder)) {
-    if (entry.startsWith(`${basename(pythonDir)}.`) && entry.endsWith(".new")) {
-      await rm(join(folder, entry), { recursive: true, force: true });
-    }
-  }
+export function pythonOf(dir: string): string {
+  return join(dir, "bin", "python");
 }

@@ -19,6 +19,7 @@ const portNames = [
   "volume-grpc",
   "filer",
   "filer-grpc",
+  "neo4j-api",
 ] as const;
 export type PortName = (typeof portNames)[number];
 
@@ -43,6 +44,8 @@ export const stateSchema = z.strictObject({
     storageDatabase: secret,
     /** Encrypts SeaweedFS's key for objects with server-side encryption. */
     objectEncryption: secret,
+    /** Bearer token of the API that gives out Neo4j instances. */
+    neo4jApi: secret,
   }),
   services: z.array(serviceName),
   durable: z.boolean(),
@@ -53,6 +56,9 @@ export const stateSchema = z.strictObject({
     postgres: z.string(),
     valkeyServer: z.string(),
     weed: z.string(),
+    python: z.string(),
+    /** Folder of Neo4j's Java and jars, filled when the first instance is asked for. */
+    neo4j: z.string(),
     /** Put before PostgreSQL's commands, because it refuses to run as root. */
     postgresPrefix: z.array(z.string()),
     /** User and group that own PostgreSQL's data, where they are not the caller's. */
@@ -103,6 +109,32 @@ export async function readState(dir: string): Promise<State | undefined> {
   );
 }
 
+/**
+ * Gives the state of an older version the ports and passwords that it lacks, because the data beside it is worth keeping.
+ * Whatever else is wrong with it `readState` tells.
+ *
+ * @param added - programs that came since
+ */
+export async function upgradeState(dir: string, added: Pick<State["programs"], "neo4j" | "python">): Promise<void> {
+  const text = await readIfThere(paths(dir).state);
+  const old = text === undefined ? undefined : parseJson(text);
+  if (!olderSchema.safeParse(old).success || stateSchema.safeParse(old).success) return;
+  const { ports, secrets, programs, ...rest } = olderSchema.parse(old);
+  const upgraded = stateSchema.safeParse({
+    ...rest,
+    ports: { ...(await choosePorts(undefined, new Set(Object.values(ports)), () => undefined)), ...ports },
+    secrets: { ...newSecrets(), ...secrets },
+    programs: { ...added, ...programs },
+  });
+  if (upgraded.success) await writeState(dir, upgraded.data);
+}
+
+const olderSchema = z.looseObject({
+  ports: z.record(z.string(), port),
+  secrets: z.record(z.string(), secret),
+  programs: z.record(z.string(), z.unknown()),
+});
+
 export async function writeState(dir: string, state: State): Promise<void> {
   await writePrivate(paths(dir).state, `${JSON.stringify(state, null, 2)}\n`);
 }
@@ -132,6 +164,7 @@ export function newSecrets(): State["secrets"] {
     jwt: password(),
     storageDatabase: password(),
     objectEncryption: password(),
+    neo4jApi: password(),
   };
 }
 
@@ -162,7 +195,7 @@ export async function choosePorts(
   return stateSchema.shape.ports.parse(Object.fromEntries(chosen));
 }
 
-async function isFree(port: number): Promise<boolean> {
+export async function isFree(port: number): Promise<boolean> {
   try {
     await listenOnce(port);
     return true;
@@ -172,7 +205,7 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   return listenOnce(0);
 }
 

@@ -1,5 +1,5 @@
 /**
- * The one process that owns the services' children, their logs and the TLS ports. Started by `startServices` with the
+ * The one process that owns the services' children, their logs, the TLS ports and the Neo4j instances. Started by `startServices` with the
  * services' folder as its argument; nothing secret is in its arguments.
  *
  * Its standard input is held by the launcher: when that closes before the line `release` came, the launcher has died
@@ -10,6 +10,7 @@ import { readFile, rm } from "node:fs/promises";
 import type { Server } from "node:tls";
 import { spawnGuarded, type Guarded } from "./guard.ts";
 import { errorMessage, readIfThere, writePrivate } from "./files.ts";
+import { openManager, type Manager } from "./neo4j/manager.ts";
 import { processRecord, type ProcessRecord } from "./process.ts";
 import { cleanUp, serviceList } from "./services.ts";
 import type { Service } from "./service.ts";
@@ -27,6 +28,7 @@ const running = new Map<ServiceName, Guarded>();
 const proxies = new Map<ServiceName, Server>();
 const status: Pids["services"] = {};
 let launched: State | undefined;
+let neo4j: Manager | undefined;
 const ending = new AbortController();
 let stopping = false;
 let released = false;
@@ -69,7 +71,7 @@ function stop(): void {
 /** One thing after the other, so that a stop never runs beside a start. */
 function enqueue(action: () => Promise<void>): void {
   queue = queue.then(action).catch((error: unknown) => {
-    console.error(`${new Date().toISOString()} ${errorMessage(error)}`);
+    log(errorMessage(error));
     stop();
   });
 }
@@ -78,6 +80,7 @@ async function startMissing(): Promise<void> {
   const state = await readState(dir ?? "");
   if (state === undefined || stopping) return;
   launched = state;
+  neo4j ??= await openManager(dir ?? "", state, log);
   for (const service of serviceList(state)) {
     if (!running.has(service.name)) await start(service, state);
   }
@@ -88,9 +91,9 @@ async function start(service: Service, state: State): Promise<void> {
   const ca = await readFile(at.caCertificate, "utf8");
   await service.before?.({ dir: dir ?? "", state, ca }, ending.signal);
   const command = service.command({ dir: dir ?? "", state });
-  const log = openLog(service.name);
-  const guarded = spawnGuarded(command, log);
-  closeSync(log);
+  const output = openLog(service.name);
+  const guarded = spawnGuarded(command, output);
+  closeSync(output);
   running.set(service.name, guarded);
   const pid = await guarded.pid.catch(() => undefined);
   const guard = processRecord(guarded.guard.pid ?? 0) ?? { pid: guarded.guard.pid ?? process.pid, started: "ended" };
@@ -102,7 +105,7 @@ async function start(service: Service, state: State): Promise<void> {
     running.delete(service.name);
     const entry = status[service.name];
     if (entry !== undefined) status[service.name] = { ...entry, exit: { code, at: new Date().toISOString() } };
-    console.log(`${new Date().toISOString()} ${service.name} ended with exit code ${code}`);
+    log(`${service.name} ended with exit code ${code}`);
     if (!stopping) enqueue(report);
   });
   if (service.proxy !== undefined) await openProxy(service, state);
@@ -127,11 +130,12 @@ async function report(): Promise<void> {
 
 async function stopAll(): Promise<void> {
   for (const proxy of proxies.values()) proxy.close();
+  const instances = neo4j?.close();
   const ends = [...running.values()].map((guarded) => {
     guarded.stop();
     return guarded.exit;
   });
-  await Promise.all(ends);
+  await Promise.all([instances, ...ends]);
   if (launched !== undefined) await cleanUp(launched);
   const ours = (await readIfThere(at.pids))?.includes(`"started": "${own.started}"`) ?? false;
   if (ours) await rm(at.pids, { force: true });
@@ -141,6 +145,10 @@ async function stopAll(): Promise<void> {
 /** Whether the folder is still there, and no other supervisor's. */
 async function isOurs(): Promise<boolean> {
   return (await readIfThere(at.state).catch(() => undefined)) !== undefined;
+}
+
+function log(line: string): void {
+  console.log(`${new Date().toISOString()} ${line}`);
 }
 
 function openLog(name: ServiceName): number {
