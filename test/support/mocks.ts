@@ -27,14 +27,18 @@ export function secret(value: unknown): unknown {
  */
 export async function registrations<T>(
   program: () => T,
-  options: { preview?: boolean } = {},
+  options: {
+    preview?: boolean;
+    /** What a provider would add to the inputs of a resource of this type and name. */
+    computed?: (type: string, name: string) => Record<string, unknown> | undefined;
+  } = {},
 ): Promise<{ result: T; registered: Registered[] }> {
   const registered: Registered[] = [];
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs, custom, id }) => {
         registered.push({ type, name, inputs: inputs as Record<string, unknown>, custom: custom === true, urn: "" });
-        const outputs = options.preview === true ? {} : computed[type];
+        const outputs = options.preview === true ? {} : (options.computed?.(type, name) ?? computed[type]);
         return { id: id ?? `${name}-id`, state: { ...plain(inputs as Record<string, unknown>), ...outputs } };
       },
       call: ({ inputs }) => inputs as Record<string, unknown>,
