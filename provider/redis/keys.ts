@@ -75,7 +75,7 @@ export class KeyIndex {
       do {
         const { next, keys } = await scan(node, cursor, undefined);
         for (const key of keys) {
-          const name = nameIn(key);
+          const name = usernameIn(key);
           if (name !== undefined) names.add(name);
         }
         cursor = next;
@@ -86,7 +86,7 @@ export class KeyIndex {
 }
 
 /** `tenant:acme` of `tenant:acme:key`, and of `tenant:{acme}:key` in a cluster. */
-function nameIn(key: string): string | undefined {
+export function usernameIn(key: string): string | undefined {
   const end = key.indexOf(":", key.indexOf(":") + 1);
   return end > 0 ? key.slice(0, end).replace(/^([^:{}]*:)\{([^{}]*)\}$/, "$1$2") : undefined;
 }

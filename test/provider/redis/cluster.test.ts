@@ -21,7 +21,7 @@ beforeAll(async () => {
     connect: set.connectAnnounced,
   });
   admins = await Promise.all(set.nodes.map((node) => set.connect(node)));
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await handler.close?.();

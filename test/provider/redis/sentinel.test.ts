@@ -17,7 +17,7 @@ beforeAll(async () => {
     platform: { postgres: {}, storage: {}, redis: { main: server } },
     connect: set.connectAnnounced,
   });
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await handler.close?.();
@@ -39,7 +39,7 @@ async function primaryPort(): Promise<number> {
 describe("a tenant of nodes under sentinels", () => {
   it(
     "has its rule on primary and replica, through a failover and after it, and leaves nothing on either",
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const { set, data } = sentinels;
       const own = newTenant();
@@ -55,14 +55,14 @@ describe("a tenant of nodes under sentinels", () => {
       await (await admin(first)).set(`${own.keyPrefix}k`, "x");
       await vi.waitFor(async () => {
         expect(await (await admin(1 - first)).exists(`${own.keyPrefix}k`)).toBe(1);
-      }, 5_000);
+      }, 30_000);
 
       const watching = await set.connect(sentinels.sentinel);
       await watching.call("SENTINEL", "FAILOVER", "main");
       await vi.waitFor(async () => {
         expect(await primaryPort()).not.toBe(before);
         expect(String(await (await admin(first)).call("INFO", "replication"))).toContain("master_link_status:up");
-      }, 30_000);
+      }, 60_000);
       expect(await handler.read(context, id, own, outputs)).toEqual({ inputs: own, outputs });
 
       await (await admin(first)).call("ACL", "DELUSER", own.username);
@@ -78,7 +78,7 @@ describe("a tenant of nodes under sentinels", () => {
         const node = await admin(index);
         await vi.waitFor(async () => {
           expect(await node.keys(`*${own.tenant}*`)).toEqual([]);
-        }, 5_000);
+        }, 30_000);
         expect(await node.call("ACL", "GETUSER", own.username)).toBeNull();
       }
       expect(warnings).toEqual([]);

@@ -76,7 +76,7 @@ export class RedisSet {
     await vi.waitFor(async () => {
       const client = await this.connect(node, username, password);
       expect(await client.call("PING")).toBe("PONG");
-    }, 10_000);
+    }, 60_000);
     return node;
   }
 
@@ -167,7 +167,7 @@ export async function startCluster(): Promise<{
         expect(info).toContain("cluster_state:ok");
         expect(info).toContain(`cluster_known_nodes:${nodes}`);
       }
-    }, 20_000);
+    }, 60_000);
   };
   await settled(4);
   const id = String(await first.client.call("CLUSTER", "MYID"));
@@ -177,7 +177,7 @@ export async function startCluster(): Promise<{
       /"replica".*"health","online"|"health","online".*"replica"/,
     );
     expect(String(await last.client.call("INFO", "replication"))).toContain("master_link_status:up");
-  }, 20_000);
+  }, 60_000);
   return {
     set,
     primaries: started.slice(0, 3).map(({ node }) => node),
@@ -199,7 +199,7 @@ export async function startSentinelSet(): Promise<{
   const client = await set.connect(replica);
   await vi.waitFor(async () => {
     expect(String(await client.call("INFO", "replication"))).toContain("master_link_status:up");
-  }, 10_000);
+  }, 60_000);
   const sentinel = await set.start(
     "sentinel",
     [
@@ -214,7 +214,7 @@ export async function startSentinelSet(): Promise<{
   const watching = await set.connect(sentinel);
   await vi.waitFor(async () => {
     expect(await watching.call("SENTINEL", "REPLICAS", "main")).toHaveLength(1);
-  }, 20_000);
+  }, 60_000);
   const server = set.server({ topology: "sentinel", sentinel: { name: "main" } }, [sentinel]);
   return { set, data: [primary, replica], sentinel, server };
 }
