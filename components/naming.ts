@@ -89,13 +89,14 @@ export function postgresNames(prefix: string, id: string): PostgresNames {
 }
 
 /**
- * `ekn` and `42` give the user `ekn:42` and the key prefix `ekn:42:`.
+ * `ekn` and `42` give the user `ekn:42` and the key prefix `ekn:42:`; in a cluster `ekn:{42}:`, whose hash tag puts all
+ * keys of a tenant into one slot.
  *
  * @throws Error when prefix or id is not legal.
  */
-export function redisNames(prefix: string, id: string): RedisNames {
+export function redisNames(prefix: string, id: string, { cluster = false }: { cluster?: boolean } = {}): RedisNames {
   assertLegal(prefix, id);
-  return { username: `${prefix}:${id}`, keyPrefix: `${prefix}:${id}:` };
+  return { username: `${prefix}:${id}`, keyPrefix: cluster ? `${prefix}:{${id}}:` : `${prefix}:${id}:` };
 }
 
 /**

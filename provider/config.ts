@@ -38,6 +38,15 @@ export const postgresServerSchema = z.strictObject({
 
 export const redisServerSchema = z.strictObject({
   /**
+   * `replicated` (left out: this): a primary and its replicas, all of them under `nodes`. `cluster`: Redis Cluster, whose
+   * nodes are asked of those under `nodes`. `sentinel`: `nodes` are the sentinels, which are asked for the data nodes.
+   */
+  topology: z.enum(["replicated", "cluster", "sentinel"]).optional(),
+  /** Only with `topology: sentinel`: the primary's name there, and the sentinels' login where it is another. */
+  sentinel: z
+    .strictObject({ name: z.string().min(1), username: z.string().min(1).optional(), password: z.string().optional() })
+    .optional(),
+  /**
    * Every node that answers clients: ACLs are not replicated, so rules are set and saved on each.
    * The first is the primary; tenants' applications get its address.
    */

@@ -4,15 +4,17 @@ import { z } from "zod";
 import type { RedisServer, S3Server } from "../provider/config.ts";
 import type { Finding } from "../provider/finding.ts";
 import { connectNode } from "../provider/redis/client.ts";
+import { RedisTopology } from "../provider/redis/topology.ts";
 import { connectS3, isAmazon } from "../provider/storage/client.ts";
 import { describe, errorCode } from "../provider/storage/errors.ts";
+import { addressOf } from "./servers.ts";
 
 /** @throws ProviderError when a node cannot be asked */
 export async function redisServerFindings(server: RedisServer): Promise<Finding[]> {
   const found: Finding[] = [];
-  for (const address of server.nodes) {
-    const node = connectNode(server, address, { retryForMs: 5_000 });
-    try {
+  const topology = new RedisTopology(addressOf(server), server, connectNode, { retryForMs: 5_000 });
+  try {
+    for (const node of (await topology.layout()).nodes) {
       const [reply] = await node.run("ACL GETUSER", [["ACL", "GETUSER", "default"]]);
       const fields: readonly unknown[] = Array.isArray(reply) ? reply : [];
       const flags: unknown = fields[fields.indexOf("flags") + 1];
@@ -26,9 +28,9 @@ export async function redisServerFindings(server: RedisServer): Promise<Finding[
         mend: "administrator",
         statements: ["ACL SETUSER default off resetpass", "ACL SAVE"],
       });
-    } finally {
-      node.close();
     }
+  } finally {
+    topology.close();
   }
   return found;
 }

@@ -119,7 +119,12 @@ function partyOf(
   }
   if (redis !== undefined) {
     const at = place("redis");
-    if (at !== undefined) party.redis = { ...at, names: redisNames(prefix, id), password: redis.password };
+    if (at !== undefined)
+      party.redis = {
+        ...at,
+        names: redisNames(prefix, id, { cluster: at.server.topology === "cluster" }),
+        password: redis.password,
+      };
   }
   if (storage !== undefined) {
     const at = place("storage");

@@ -78,6 +78,8 @@ export function commandRules(server: RedisServerInfo): readonly string[] {
     ...(server.databaseRules ? ["+copy"] : []),
     "+@transaction",
     ...(atLeast(server.commands, 7, 2) ? ["+client|setinfo"] : []),
+    // Never `+cluster`: its GETKEYSINSLOT gives the names of other tenants' keys.
+    ...(server.cluster ? ["+cluster|slots", "+cluster|shards", "+cluster|nodes", "+readonly", "+asking"] : []),
     "-sort",
     ...(redis7 ? ["-sort_ro"] : []),
   ];
@@ -85,13 +87,13 @@ export function commandRules(server: RedisServerInfo): readonly string[] {
 
 export interface AclUser {
   readonly username: string;
-  /** `<username>:`, the begin of every key and channel. */
+  /** Begin of every key and channel; see {@link keyPrefixOf}. */
   readonly keyPrefix: string;
 }
 
 /** Rule of a user that works: all that `ACL SETUSER` needs after the username. */
 export function openRule(user: AclUser, password: string, server: RedisServerInfo): readonly string[] {
-  assertNames(user);
+  assertNames(user, server.cluster);
   return [
     "reset",
     "on",
@@ -108,21 +110,30 @@ export function openRule(user: AclUser, password: string, server: RedisServerInf
 
 /** Rule of a suspended user: it exists, so that its name stays taken, and can do nothing. */
 export function closedRule(user: AclUser, server: RedisServerInfo): readonly string[] {
-  assertNames(user);
+  assertNames(user, server.cluster);
   return ["reset", "off", "resetkeys", "resetchannels", ...(server.databaseRules ? ["resetdbs"] : []), "-@all"];
 }
 
-/** @throws ProviderError unless the username is legal and the key prefix is the username and a colon. */
-export function assertNames({ username, keyPrefix }: AclUser): void {
+/**
+ * `tenant:acme:`, and in a cluster `tenant:{acme}:`: the hash tag puts all keys of a tenant into one slot, so that its
+ * commands with several keys work.
+ */
+export function keyPrefixOf(username: string, cluster: boolean): string {
+  return cluster ? `${username.replace(":", ":{")}}:` : `${username}:`;
+}
+
+/** @throws ProviderError unless the username is legal and the key prefix is the one that belongs to it. */
+export function assertNames({ username, keyPrefix }: AclUser, cluster: boolean): void {
   if (!isUsername(username)) {
     throw new ProviderError(
       `username ${JSON.stringify(username.slice(0, 80))} is not legal in an ACL rule: <prefix>:<id> of lower-case letters, ` +
         `digits, "_" in the prefix and "-" in the id is allowed.`,
     );
   }
-  if (keyPrefix !== `${username}:`) {
+  if (keyPrefix !== keyPrefixOf(username, cluster)) {
     throw new ProviderError(
-      `key prefix ${JSON.stringify(keyPrefix.slice(0, 80))} must be the username and a colon, ${JSON.stringify(`${username}:`)}.`,
+      `key prefix ${JSON.stringify(keyPrefix.slice(0, 80))} must be the username and a colon${cluster ? ", with the id as hash tag" : ""}, ` +
+        `${JSON.stringify(keyPrefixOf(username, cluster))}.`,
     );
   }
 }

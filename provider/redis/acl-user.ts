@@ -1,14 +1,16 @@
 /** `tenancy:redis:AclUser`: a tenant's user on every node of a Redis or Valkey server, limited to its key prefix. */
 import type { Platform } from "../config.ts";
 import { type Finding, repairable, tellAll } from "../finding.ts";
-import { type CallContext, type CheckFailure, type Handler, isUnknown, ProviderError } from "../handler.ts";
+import { type CallContext, type Handler, ProviderError } from "../handler.ts";
 import type { AclUserInputs, AclUserOutputs } from "../inputs.ts";
 import { assertAdoptable, isInstance, type Mark, newMark, parseMark } from "../mark.ts";
-import { closedRule, isUsername, openRule } from "./acl-rule.ts";
-import { type Command, type ConnectOptions, connectNode, type RedisNode } from "./client.ts";
+import { checkInputs, unknownServer } from "./acl-user-check.ts";
+import { closedRule, isUsername, keyPrefixOf, openRule } from "./acl-rule.ts";
+import type { Command, ConnectOptions, connectNode, RedisNode } from "./client.ts";
 import { DriftFinder } from "./drift.ts";
 import { deleteKeys, KeyIndex } from "./keys.ts";
 import { AclSaver, onAll } from "./save.ts";
+import { RedisTopology } from "./topology.ts";
 
 export interface AclUserDependencies {
   readonly platform: Platform;
@@ -17,8 +19,7 @@ export interface AclUserDependencies {
 }
 
 interface Store {
-  readonly nodes: readonly RedisNode[];
-  readonly primary: RedisNode;
+  readonly topology: RedisTopology;
   readonly saver: AclSaver;
   readonly index: KeyIndex;
 }
@@ -28,7 +29,7 @@ const markKey = (username: string) => `tenancy:mark:${username}`;
 
 export function aclUserHandler({
   platform,
-  connect = connectNode,
+  connect,
   connection,
 }: AclUserDependencies): Handler<AclUserInputs, AclUserOutputs> {
   const stores = new Map<string, Store>();
@@ -39,44 +40,50 @@ export function aclUserHandler({
     if (known !== undefined) return known;
     const config = platform.redis[server];
     if (config === undefined) throw new ProviderError(`tenant ${tenant}: ${unknownServer(server, platform)}`);
-    const nodes = config.nodes.map((node) => connect(config, node, connection));
-    const [primary] = nodes;
-    if (primary === undefined) throw new ProviderError(`Redis server ${server} has no nodes.`);
-    const made = { nodes, primary, saver: new AclSaver(nodes), index: new KeyIndex(primary) };
+    const topology = new RedisTopology(server, config, connect, connection);
+    const made = {
+      topology,
+      saver: new AclSaver(async () => (await topology.layout()).nodes),
+      index: new KeyIndex(async () => (await topology.layout()).primaries),
+    };
     stores.set(server, made);
     return made;
   }
 
   /** Sets the user on every node as its state asks; ends the sessions of one that is closed or has a new password. */
   async function apply(context: CallContext, inputs: AclUserInputs, endSessions: boolean): Promise<void> {
-    const { nodes, saver } = store(inputs);
+    const { topology, saver } = store(inputs);
     const active = inputs.state === "active";
-    await onAll(nodes, async (node) => {
+    const isCluster = platform.redis[inputs.server]?.topology === "cluster";
+    const setOn = async (node: RedisNode): Promise<void> => {
       const info = await node.info(context.signal);
-      if (info.cluster) {
+      if (info.cluster !== isCluster) {
         throw new ProviderError(
-          `Redis node ${node.address} runs in cluster mode, where a tenant's keys would need a hash tag. Use a server without cluster mode.`,
+          info.cluster
+            ? `Redis node ${node.address} runs in cluster mode, where a tenant's keys need a hash tag. Set \`topology: cluster\` of this server, or use one without cluster mode.`
+            : `Redis node ${node.address} does not run in cluster mode. Correct \`topology\` of this server.`,
         );
       }
       const rule = active ? openRule(inputs, inputs.password, info) : closedRule(inputs, info);
       await node.run("ACL SETUSER", [["ACL", "SETUSER", inputs.username, ...rule]], context.signal);
       if (!active || endSessions) await killSessions(node, inputs.username, context.signal);
-    });
+    };
+    await topology.onEvery((nodes) => onAll(nodes, setOn), context.signal);
     await saver.save();
   }
 
   async function describeLive(context: CallContext, inputs: AclUserInputs) {
-    const { nodes, primary } = store(inputs);
+    const { topology } = store(inputs);
+    const key = markKey(inputs.username);
+    const { nodes } = await topology.layout(false, context.signal);
     const command: Command = ["ACL", "GETUSER", inputs.username];
-    const users = await onAll(nodes, async (node) => {
-      const replies = await node.run(
-        "ACL GETUSER",
-        node === primary ? [command, ["GET", markKey(inputs.username)]] : [command],
-        context.signal,
-      );
-      return { node, user: replies[0], mark: replies[1] };
-    });
-    const markText = users.find(({ node }) => node === primary)?.mark;
+    const [users, [markText]] = await Promise.all([
+      onAll(nodes, async (node) => {
+        const [user] = await node.run("ACL GETUSER", [command], context.signal);
+        return { node, user };
+      }),
+      topology.onOwner(key, "GET of the mark", [["GET", key]], context.signal),
+    ]);
     return {
       users,
       mark: parseMark(typeof markText === "string" ? markText : undefined),
@@ -85,11 +92,9 @@ export function aclUserHandler({
   }
 
   function writeMark(context: CallContext, inputs: AclUserInputs, mark: Mark): Promise<unknown> {
-    return store(inputs).primary.run(
-      "SET of the mark",
-      [["SET", markKey(inputs.username), JSON.stringify(mark)]],
-      context.signal,
-    );
+    const key = markKey(inputs.username);
+    const { topology } = store(inputs);
+    return topology.onOwner(key, "SET of the mark", [["SET", key, JSON.stringify(mark)]], context.signal);
   }
 
   return {
@@ -178,9 +183,10 @@ export function aclUserHandler({
 
     delete: (context, _id, outputs) =>
       forTenant(outputs, async () => {
-        const { nodes, primary, saver } = store(outputs);
-        const { username, keyPrefix, tenant } = outputs;
-        if (!isUsername(username) || keyPrefix !== `${username}:`) {
+        const { topology, saver } = store(outputs);
+        const { username, keyPrefix, tenant, server } = outputs;
+        const isCluster = platform.redis[server]?.topology === "cluster";
+        if (!isUsername(username) || keyPrefix !== keyPrefixOf(username, isCluster)) {
           throw new ProviderError(`nothing is deleted: ${JSON.stringify(keyPrefix)} is no tenant's key prefix.`);
         }
         const live = await describeLive(context, outputs);
@@ -197,18 +203,23 @@ export function aclUserHandler({
             `Redis user "${username}" is not deleted: record \`state: offboarding\` and a \`backupWaiver\` with reason and name by an update of their own first.`,
           );
         }
-        await onAll(nodes, async (node) => {
+        const removeFrom = async (node: RedisNode): Promise<void> => {
           await node.run("ACL DELUSER", [["ACL", "DELUSER", username]], context.signal);
           await killSessions(node, username, context.signal);
-        });
-        await deleteKeys(primary, keyPrefix, context.status, context.signal);
+        };
+        await topology.onEvery((nodes) => onAll(nodes, removeFrom), context.signal);
+        // In a cluster all of them lie on the owner of one slot; the others are asked, too, so that it is proven.
+        for (const primary of (await topology.layout(true, context.signal)).primaries) {
+          await deleteKeys(primary, keyPrefix, context.status, context.signal);
+        }
         await saver.save();
         // Last: until here a run that was cut off knows by it that all of this is its own.
-        await primary.run("DEL of the mark", [["DEL", markKey(username)]], context.signal);
+        const key = markKey(username);
+        await topology.onOwner(key, "DEL of the mark", [["DEL", key]], context.signal);
       }),
 
     close() {
-      for (const { nodes } of stores.values()) for (const node of nodes) node.close();
+      for (const { topology } of stores.values()) topology.close();
       stores.clear();
       return Promise.resolve();
     },
@@ -230,31 +241,4 @@ async function forTenant<T>({ tenant, server }: AclUserInputs, work: () => Promi
     if (!(error instanceof ProviderError) || error.message.startsWith(`tenant ${tenant}:`)) throw error;
     throw new ProviderError(`tenant ${tenant}: Redis server "${server}": ${error.message}`, { cause: error });
   }
-}
-
-function unknownServer(server: string, platform: Platform): string {
-  const known = Object.keys(platform.redis).join(", ");
-  return `Redis server ${JSON.stringify(server)} is not in the platform's configuration; known are: ${known === "" ? "none" : known}.`;
-}
-
-function checkInputs(news: AclUserInputs, platform: Platform): readonly CheckFailure[] {
-  const failures: CheckFailure[] = [];
-  const fail = (property: string, reason: string) =>
-    failures.push({ property, reason: `tenant ${news.tenant}: ${reason}` });
-  if (!isUnknown(news.server) && platform.redis[news.server] === undefined) {
-    fail("server", unknownServer(news.server, platform));
-  }
-  if (!isUnknown(news.username) && !isUsername(news.username)) {
-    fail(
-      "username",
-      `${JSON.stringify(news.username)} is no legal user; allowed is <prefix>:<id>, where the prefix has lower-case letters, digits and single "_", and the id also "-".`,
-    );
-  }
-  if (!isUnknown(news.keyPrefix) && !isUnknown(news.username) && news.keyPrefix !== `${news.username}:`) {
-    fail("keyPrefix", `${JSON.stringify(news.keyPrefix)} must be the username and a colon.`);
-  }
-  if (!isUnknown(news.password) && (typeof news.password !== "string" || news.password.length < 16)) {
-    fail("password", "it must have at least 16 characters; the received one is not shown.");
-  }
-  return failures;
 }

@@ -4,7 +4,7 @@
  */
 import { type Finding, repairable } from "../finding.ts";
 import { ProviderError } from "../handler.ts";
-import { type AclUser, closedRule, hashPassword, openRule, type RedisServerInfo } from "./acl-rule.ts";
+import { type AclUser, closedRule, hashPassword, keyPrefixOf, openRule, type RedisServerInfo } from "./acl-rule.ts";
 import type { RedisNode } from "./client.ts";
 
 /** Fields of `ACL GETUSER`, each as text. */
@@ -18,7 +18,7 @@ interface References {
 }
 
 const scratch = "tenancy:scratch";
-const model: AclUser = { username: "model:0", keyPrefix: "model:0:" };
+const modelUser = (cluster: boolean): AclUser => ({ username: "model:0", keyPrefix: keyPrefixOf("model:0", cluster) });
 const modelPassword = "model";
 
 export class DriftFinder {
@@ -50,7 +50,7 @@ export class DriftFinder {
     const expected = password === undefined ? closed : open;
     const found: Finding[] = [];
     for (const field of new Set([...live.keys(), ...expected.keys()])) {
-      const want = forUser(expected.get(field) ?? "", user, password);
+      const want = forUser(expected.get(field) ?? "", user, password, info.cluster);
       const have = live.get(field) ?? "";
       if (have === want) continue;
       if (field === "commands" && password !== undefined && have === reloadedCommands) continue;
@@ -89,8 +89,8 @@ function list(text: string): string[] {
   return Array.isArray(parsed) ? parsed.map(String) : [];
 }
 
-function forUser(text: string, user: AclUser, password: string | undefined): string {
-  const named = text.replaceAll(model.keyPrefix, user.keyPrefix);
+function forUser(text: string, user: AclUser, password: string | undefined, cluster: boolean): string {
+  const named = text.replaceAll(modelUser(cluster).keyPrefix, user.keyPrefix);
   return password === undefined ? named : named.replaceAll(hashPassword(modelPassword), hashPassword(password));
 }
 
@@ -108,6 +108,7 @@ function toFields(reply: unknown): Fields {
 }
 
 async function learn(node: RedisNode, info: RedisServerInfo): Promise<References> {
+  const model = modelUser(info.cluster);
   const open = await tryRule(node, openRule(model, modelPassword, info));
   const closed = await tryRule(node, closedRule(model, info));
   const reloaded = await tryRule(node, ["reset", ...(open.get("commands") ?? "").split(" ")]);

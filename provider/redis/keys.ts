@@ -16,18 +16,19 @@ async function scan(node: RedisNode, cursor: string, match: string | undefined, 
 }
 
 /**
- * Names of users (`<prefix>:<id>`) that have keys on the primary, from one pass over the whole keyspace that creates
+ * Names of users (`<prefix>:<id>`) that have keys on the primaries, from one pass over the whole keyspace that creates
  * share: a pass each would take tenants × keys. A pass serves for 60 seconds when no such user exists, because then
  * nobody but an administrator can have written a key since.
  */
 export class KeyIndex {
-  readonly #node: RedisNode;
+  readonly #primaries: () => Promise<readonly RedisNode[]>;
   readonly #maxAgeMs: number;
   #pass: { readonly at: number; readonly names: Promise<ReadonlySet<string>>; running: boolean } | undefined;
   #queued: Promise<ReadonlySet<string>> | undefined;
 
-  constructor(node: RedisNode, maxAgeMs = 60_000) {
-    this.#node = node;
+  /** @param primaries asked at each pass */
+  constructor(primaries: () => Promise<readonly RedisNode[]>, maxAgeMs = 60_000) {
+    this.#primaries = primaries;
     this.#maxAgeMs = maxAgeMs;
   }
 
@@ -69,17 +70,25 @@ export class KeyIndex {
 
   async #names(): Promise<ReadonlySet<string>> {
     const names = new Set<string>();
-    let cursor = "0";
-    do {
-      const { next, keys } = await scan(this.#node, cursor, undefined);
-      for (const key of keys) {
-        const end = key.indexOf(":", key.indexOf(":") + 1);
-        if (end > 0) names.add(key.slice(0, end));
-      }
-      cursor = next;
-    } while (cursor !== "0");
+    for (const node of await this.#primaries()) {
+      let cursor = "0";
+      do {
+        const { next, keys } = await scan(node, cursor, undefined);
+        for (const key of keys) {
+          const name = usernameIn(key);
+          if (name !== undefined) names.add(name);
+        }
+        cursor = next;
+      } while (cursor !== "0");
+    }
     return names;
   }
+}
+
+/** `tenant:acme` of `tenant:acme:key`, and of `tenant:{acme}:key` in a cluster. */
+export function usernameIn(key: string): string | undefined {
+  const end = key.indexOf(":", key.indexOf(":") + 1);
+  return end > 0 ? key.slice(0, end).replace(/^([^:{}]*:)\{([^{}]*)\}$/, "$1$2") : undefined;
 }
 
 /**

@@ -7,13 +7,16 @@ import { ProviderError } from "../handler.ts";
 import type { RedisNode } from "./client.ts";
 
 export class AclSaver {
-  readonly #nodes: readonly RedisNode[];
+  readonly #nodes: () => Promise<readonly RedisNode[]>;
   readonly #waitMs: number;
   #next: Promise<void> | undefined;
   #running: Promise<unknown> = Promise.resolve();
 
-  /** @param waitMs how long a save waits for others to join. @default 20 */
-  constructor(nodes: readonly RedisNode[], waitMs = 20) {
+  /**
+   * @param nodes asked at each save
+   * @param waitMs how long a save waits for others to join. @default 20
+   */
+  constructor(nodes: () => Promise<readonly RedisNode[]>, waitMs = 20) {
     this.#nodes = nodes;
     this.#waitMs = waitMs;
   }
@@ -29,7 +32,7 @@ export class AclSaver {
     await sleep(this.#waitMs);
     // Whoever calls from here on may have changed a user that this save no longer sees.
     this.#next = undefined;
-    const saved = onAll(this.#nodes, saveNode);
+    const saved = this.#nodes().then((nodes) => onAll(nodes, saveNode));
     this.#running = saved.catch(() => undefined);
     await saved;
   }

@@ -124,6 +124,7 @@ describe("exact names", () => {
   it("names ekn/42 as the system's document does", () => {
     expect(postgresNames("ekn", "42").schema).toBe("ekn_42");
     expect(redisNames("ekn", "42").keyPrefix).toBe("ekn:42:");
+    expect(redisNames("ekn", "42", { cluster: true })).toEqual({ username: "ekn:42", keyPrefix: "ekn:{42}:" });
     expect(storageNames("ekn", "42").prefix).toBe("ekns/42/");
   });
 

@@ -34,6 +34,8 @@ export async function registrations<T>(
     outputs?: Readonly<Record<string, Record<string, unknown>>>;
     /** What functions of providers answer, by token; left out: their arguments. */
     calls?: Readonly<Record<string, Record<string, unknown>>>;
+    /** What a provider would add to the inputs of a resource of this type and name. */
+    computed?: (type: string, name: string) => Record<string, unknown> | undefined;
   } = {},
 ): Promise<{ result: T; registered: Registered[] }> {
   const registered: Registered[] = [];
@@ -41,7 +43,8 @@ export async function registrations<T>(
     {
       newResource: ({ type, name, inputs, custom, id }) => {
         registered.push({ type, name, inputs: inputs as Record<string, unknown>, custom: custom === true, urn: "" });
-        const outputs = options.preview === true ? {} : { ...computed[type], ...options.outputs?.[type] };
+        const added = { ...options.outputs?.[type], ...options.computed?.(type, name) };
+        const outputs = options.preview === true ? {} : { ...computed[type], ...added };
         // Only what is read or imported has an id before.
         return {
           id: id === undefined || id === "" ? `${name}-id` : id,

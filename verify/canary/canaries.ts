@@ -169,7 +169,10 @@ export class Canaries {
   #inputs(id: string, { store, server }: Place): SchemaInputs | AclUserInputs | PrefixInputs {
     const shared = { server, tenant: id, state: "active" } as const;
     const password = (): string => randomBytes(24).toString("base64url");
-    if (store === "redis") return { ...shared, ...redisNames(canaryPrefix, id), password: password() };
+    if (store === "redis") {
+      const cluster = serverOf(this.#options.platform.redis, server).topology === "cluster";
+      return { ...shared, ...redisNames(canaryPrefix, id, { cluster }), password: password() };
+    }
     if (store === "storage") {
       return { ...shared, ...storageNames(canaryPrefix, id), folders: [...builtIn.folders], rotation: 0 };
     }
@@ -206,7 +209,7 @@ export class Canaries {
     if (store === "redis") {
       const server = serverOf(platform.redis, name);
       const { password } = outputs as AclUserInputs;
-      const names = redisNames(canaryPrefix, id);
+      const names = redisNames(canaryPrefix, id, { cluster: server.topology === "cluster" });
       return {
         id,
         canary: true,

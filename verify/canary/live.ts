@@ -9,9 +9,11 @@ import { type Mark, parseMark } from "../../provider/mark.ts";
 import { readCanaries } from "../../provider/postgres/canary-rows.ts";
 import type { PostgresPools } from "../../provider/postgres/pool.ts";
 import { connectNode } from "../../provider/redis/client.ts";
+import { RedisTopology } from "../../provider/redis/topology.ts";
 import { type BucketServer, connectS3, hasIamUsers } from "../../provider/storage/client.ts";
 import { fileSystemBackend } from "../../provider/storage/file-system.ts";
 import { markPath, s3Backend } from "../../provider/storage/s3.ts";
+import { addressOf } from "../servers.ts";
 import { isCanaryId } from "./id.ts";
 
 export interface LiveCanary {
@@ -35,7 +37,7 @@ export async function livePostgres(pools: PostgresPools, server: string): Promis
 }
 
 export async function liveRedis(server: RedisServer): Promise<LiveCanaries> {
-  const nodes = server.nodes.map((node) => connectNode(server, node, { retryForMs: 5_000 }));
+  const topology = new RedisTopology(addressOf(server), server, connectNode, { retryForMs: 5_000 });
   const ids = new Set<string>();
   const add = (text: unknown, begin: string): void => {
     if (typeof text !== "string" || !text.startsWith(begin)) return;
@@ -43,30 +45,32 @@ export async function liveRedis(server: RedisServer): Promise<LiveCanaries> {
     if (isCanaryId(id)) ids.add(id);
   };
   try {
-    for (const node of nodes) {
+    const layout = await topology.layout();
+    for (const node of layout.nodes) {
       const [users] = await node.run("ACL USERS", [["ACL", "USERS"]]);
       for (const user of Array.isArray(users) ? users : []) add(user, `${canaryPrefix}:`);
     }
-    const [primary] = nodes;
-    if (primary === undefined) return new Map();
     // A run that was killed before it made the user, or while it deleted keys, left the mark and no user.
     const begin = `tenancy:mark:${canaryPrefix}:`;
-    let cursor = "0";
-    do {
-      const [reply] = await primary.run("SCAN", [["SCAN", cursor, "MATCH", `${begin}*`, "COUNT", 1_000]]);
-      const [next, keys] = reply as [unknown, unknown[]];
-      for (const key of keys) add(key, begin);
-      cursor = String(next);
-    } while (cursor !== "0");
+    for (const primary of layout.primaries) {
+      let cursor = "0";
+      do {
+        const [reply] = await primary.run("SCAN", [["SCAN", cursor, "MATCH", `${begin}*`, "COUNT", 1_000]]);
+        const [next, keys] = reply as [unknown, unknown[]];
+        for (const key of keys) add(key, begin);
+        cursor = String(next);
+      } while (cursor !== "0");
+    }
     const found = new Map<string, LiveCanary>();
     for (const id of ids) {
       const { username } = redisNames(canaryPrefix, id);
-      const [text] = await primary.run("GET of the mark", [["GET", `tenancy:mark:${username}`]]);
+      const key = `tenancy:mark:${username}`;
+      const [text] = await topology.onOwner(key, "GET of the mark", [["GET", key]]);
       found.set(id, { mark: parseMark(typeof text === "string" ? text : undefined), there: true });
     }
     return found;
   } finally {
-    for (const node of nodes) node.close();
+    topology.close();
   }
 }
 

@@ -7,6 +7,8 @@ import type { RedisServer } from "../../provider/config.ts";
 import { ProviderError } from "../../provider/handler.ts";
 import { type Mark, parseMark } from "../../provider/mark.ts";
 import { type Command, connectNode, type RedisNode } from "../../provider/redis/client.ts";
+import { usernameIn } from "../../provider/redis/keys.ts";
+import { RedisTopology } from "../../provider/redis/topology.ts";
 import { counted, describeMark, isOthers, type MarkedSearch } from "./marks.ts";
 import { defaultLimit, inOrder, knownNames, type Orphan, type OrphanList } from "./orphan.ts";
 
@@ -29,17 +31,16 @@ interface Keyspace {
 
 /** @throws ProviderError when a node cannot be asked */
 export async function redisOrphans(search: RedisOrphanSearch): Promise<OrphanList> {
-  const nodes = search.server.nodes.map((node) => connectNode(search.server, node, { retryForMs: 5_000 }));
+  const topology = new RedisTopology(search.name, search.server, connectNode, { retryForMs: 5_000 });
   try {
-    const [primary] = nodes;
-    if (primary === undefined) throw new ProviderError(`Redis server ${search.name} has no nodes.`);
+    const { nodes, primaries } = await topology.layout(false, search.signal);
     const known = new Set(knownNames(search.tenants).redis.map(({ username }) => username));
     const usersOf = await Promise.all(nodes.map((node) => users(node, search.signal)));
-    const keyspace = await scan(primary, search, known);
+    const keyspace = await scanAll(primaries, search, known);
     const unknown = [...new Set([...usersOf.flatMap((names) => [...names]), ...keyspace.marked])].filter(
       (username) => !known.has(username),
     );
-    const marks = await readMarks(primary, unknown, search.signal);
+    const marks = await readMarks(primaries, unknown, search.signal);
     const others = new Set(unknown.filter((username) => isOthers(marks.get(username), search.origin)));
 
     const orphans: Orphan[] = [];
@@ -71,12 +72,14 @@ export async function redisOrphans(search: RedisOrphanSearch): Promise<OrphanLis
     for (const [pattern, count] of keyspace.groups) {
       if (!others.has(pattern.replace(/:\*$/, ""))) add("keys", pattern, counted(count, "key"));
     }
-    for (const { database, keys } of await databases(primary, search.signal)) {
-      add("keys", `database ${database}`, `${counted(keys, "key")}; tenants have keys in database 0 only`);
+    for (const primary of primaries) {
+      for (const { database, keys } of await databases(primary, search.signal)) {
+        add("keys", `database ${database}`, `${counted(keys, "key")}; tenants have keys in database 0 only`);
+      }
     }
     return { orphans: inOrder(orphans), incomplete: keyspace.incomplete };
   } finally {
-    for (const node of nodes) node.close();
+    topology.close();
   }
 }
 
@@ -123,22 +126,43 @@ function describeFlags(flags: readonly (readonly string[])[]): string {
 }
 
 async function readMarks(
-  primary: RedisNode,
+  primaries: readonly RedisNode[],
   usernames: readonly string[],
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, Mark>> {
-  const replies = await primary.tryRun(
-    "GET of the marks",
-    usernames.map((username): Command => ["GET", `${markBegin}${username}`]),
-    signal,
-  );
   const marks = new Map<string, Mark>();
-  for (const [index, username] of usernames.entries()) {
-    const reply = replies[index];
-    const mark = parseMark(reply?.error === undefined && typeof reply?.value === "string" ? reply.value : undefined);
-    if (mark !== undefined) marks.set(username, mark);
+  // In a cluster each answers for its own slots, and MOVED for the others.
+  for (const primary of primaries) {
+    const replies = await primary.tryRun(
+      "GET of the marks",
+      usernames.map((username): Command => ["GET", `${markBegin}${username}`]),
+      signal,
+    );
+    for (const [index, username] of usernames.entries()) {
+      const reply = replies[index];
+      const mark = parseMark(reply?.error === undefined && typeof reply?.value === "string" ? reply.value : undefined);
+      if (mark !== undefined) marks.set(username, mark);
+    }
   }
   return marks;
+}
+
+async function scanAll(
+  primaries: readonly RedisNode[],
+  search: RedisOrphanSearch,
+  known: ReadonlySet<string>,
+): Promise<Keyspace> {
+  const spaces: Keyspace[] = [];
+  for (const primary of primaries) spaces.push(await scan(primary, search, known));
+  const groups = new Map<string, number>();
+  for (const space of spaces) {
+    for (const [pattern, count] of space.groups) groups.set(pattern, (groups.get(pattern) ?? 0) + count);
+  }
+  return {
+    marked: new Set(spaces.flatMap(({ marked }) => [...marked])),
+    groups,
+    incomplete: spaces.flatMap(({ incomplete }) => incomplete),
+  };
 }
 
 async function scan(primary: RedisNode, search: RedisOrphanSearch, known: ReadonlySet<string>): Promise<Keyspace> {
@@ -175,8 +199,8 @@ async function scan(primary: RedisNode, search: RedisOrphanSearch, known: Readon
 
 /** Whether a key begins with a known username and a colon: neither part of a username has a colon. */
 function isKnown(key: string, known: ReadonlySet<string>): boolean {
-  const end = key.indexOf(":", key.indexOf(":") + 1);
-  return end > 0 && known.has(key.slice(0, end));
+  const username = usernameIn(key);
+  return username !== undefined && known.has(username);
 }
 
 /**
@@ -184,7 +208,8 @@ function isKnown(key: string, known: ReadonlySet<string>): boolean {
  * none: it may be data.
  */
 function patternOf(key: string, prefixes: readonly string[]): string {
-  const [first = "", second, ...rest] = key.split(":");
+  const [first = "", tagged, ...rest] = key.split(":");
+  const second = tagged?.replace(/^\{(.*)\}$/, "$1");
   if (second === undefined || !/^[\w.-]{1,40}$/.test(first)) return "keys without a prefix";
   const isTenants = [...prefixes, canaryPrefix].includes(first) && rest.length > 0 && /^[a-z0-9-]{1,40}$/.test(second);
   return isTenants ? `${first}:${second}:*` : `${first}:*`;

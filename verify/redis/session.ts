@@ -30,7 +30,9 @@ type Outcomes = Map<string, Outcome>;
 
 export function redisParty({ id, redis }: Party): RedisParty {
   if (redis === undefined) throw new ProbeError(`tenant ${id} has no place in Redis`);
-  return redis;
+  const { topology = "replicated" } = redis.server;
+  if (topology === "replicated") return redis;
+  throw new ProbeError(`tenant ${id}: attempts are made on nodes that the platform names, and not on a ${topology}`);
 }
 
 export class RedisSession implements ProbeSession {

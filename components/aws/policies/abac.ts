@@ -43,7 +43,11 @@ export function taggedTrust({ region, accountId, consumers, namingPrefixes }: Tr
     Condition: {
       Null: { [requestTag(tags.tenant)]: "false", [principalTag(tags.prefix)]: "true" },
       StringEquals: {
-        [requestTag(tags.prefix)]: prefixes.map((prefix) => `${prefix}s/${variable(requestTag(tags.tenant))}`),
+        // IAM refuses an empty list.
+        [requestTag(tags.prefix)]:
+          prefixes.length === 0
+            ? "no tenants yet"
+            : prefixes.map((prefix) => `${prefix}s/${variable(requestTag(tags.tenant))}`),
       },
       StringNotLike: { [requestTag(tags.tenant)]: ["", "*/*"] },
       StringLikeIfExists: {

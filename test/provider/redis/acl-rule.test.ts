@@ -26,6 +26,23 @@ const redis62: RedisServerInfo = {
 };
 
 describe("the ACL rule", () => {
+  it("has a hash tag and five commands of the layout in a cluster, and never +cluster as a whole", () => {
+    const cluster = { ...valkey91, cluster: true };
+    const rule = openRule({ username: "ekn:42", keyPrefix: "ekn:{42}:" }, "correct horse", cluster);
+    expect(rule).toContain("~ekn:{42}:*");
+    expect(rule).toContain("&ekn:{42}:*");
+    expect(commandRules(cluster).filter((word) => !commandRules(valkey91).includes(word))).toEqual([
+      "+cluster|slots",
+      "+cluster|shards",
+      "+cluster|nodes",
+      "+readonly",
+      "+asking",
+    ]);
+    expect(rule).not.toContain("+cluster");
+    expect(() => openRule({ username: "ekn:42", keyPrefix: "ekn:42:" }, "p", cluster)).toThrow('"ekn:{42}:"');
+    expect(() => openRule({ username: "ekn:42", keyPrefix: "ekn:{42}:" }, "p", valkey91)).toThrow('"ekn:42:"');
+  });
+
   it("limits keys, channels and database to the tenant and carries the password as a hash only", () => {
     const rule = openRule({ username: "ekn:42", keyPrefix: "ekn:42:" }, "correct horse", valkey91);
     expect(rule.slice(0, 10)).toEqual([
