@@ -17,7 +17,7 @@ beforeAll(async () => {
   cluster = await startCluster();
   const { set, server } = cluster;
   handler = aclUserHandler({
-    platform: { postgres: {}, storage: {}, redis: { main: server } },
+    platform: { postgres: {}, storage: {}, neo4j: {}, redis: { main: server } },
     connect: set.connectAnnounced,
   });
   admins = await Promise.all(set.nodes.map((node) => set.connect(node)));
@@ -171,7 +171,7 @@ describe("a tenant of a cluster", () => {
       const own = newTenant(idOn(primary));
       // One of its own, because a pass over the keyspace serves for a minute.
       const fresh = aclUserHandler({
-        platform: { postgres: {}, storage: {}, redis: { main: server } },
+        platform: { postgres: {}, storage: {}, neo4j: {}, redis: { main: server } },
         connect: set.connectAnnounced,
       });
       await nth(admins, primary).set(`${own.keyPrefix}k`, "x");
@@ -210,7 +210,7 @@ describe("a server whose topology is another than configured", () => {
     const { set, server } = cluster;
     const { topology: _, ...rest } = server;
     const plain = aclUserHandler({
-      platform: { postgres: {}, storage: {}, redis: { main: rest } },
+      platform: { postgres: {}, storage: {}, neo4j: {}, redis: { main: rest } },
       connect: set.connectAnnounced,
     });
     const tenant = `t${randomBytes(6).toString("hex")}`;

@@ -14,7 +14,7 @@ beforeAll(async () => {
   sentinels = await startSentinelSet();
   const { set, server } = sentinels;
   handler = aclUserHandler({
-    platform: { postgres: {}, storage: {}, redis: { main: server } },
+    platform: { postgres: {}, storage: {}, neo4j: {}, redis: { main: server } },
     connect: set.connectAnnounced,
   });
 }, 180_000);
@@ -90,7 +90,7 @@ describe("the settings of a server under sentinels", () => {
   it("are refused at preview without the primary's name", async () => {
     const { server } = sentinels;
     const { sentinel: _, ...rest } = server;
-    const plain = aclUserHandler({ platform: { postgres: {}, storage: {}, redis: { main: rest } } });
+    const plain = aclUserHandler({ platform: { postgres: {}, storage: {}, neo4j: {}, redis: { main: rest } } });
     const own = newTenant();
     expect(await plain.check(newContext(own.tenant).context, undefined, own)).toEqual([
       {
@@ -104,7 +104,7 @@ describe("the settings of a server under sentinels", () => {
     const { server, set, sentinel } = sentinels;
     const other = { ...server, sentinel: { name: "other" } };
     const wrong = aclUserHandler({
-      platform: { postgres: {}, storage: {}, redis: { main: other } },
+      platform: { postgres: {}, storage: {}, neo4j: {}, redis: { main: other } },
       connect: set.connectAnnounced,
     });
     const own = newTenant();
