@@ -14,11 +14,14 @@ const connectionsSchema = z.object({
       port: z.number(),
       database: z.string(),
       user: z.string(),
-      password: z.string(),
+      /** None where logins go by IAM. */
+      password: z.string().optional(),
       readOnlyUser: z.string(),
-      readOnlyPassword: z.string(),
+      readOnlyPassword: z.string().optional(),
       schema: z.string(),
       caFile,
+      ca: z.string().optional(),
+      pooler: z.object({ host: z.string(), port: z.number() }).optional(),
     })
     .optional(),
   redis: z
@@ -53,6 +56,7 @@ const connectionsSchema = z.object({
       username: z.string(),
       password: z.string(),
       caFile,
+      ca: z.string().optional(),
     })
     .optional(),
 });

@@ -5,8 +5,8 @@ import { Agent } from "node:https";
 import { join } from "node:path";
 import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import { Redis } from "ioredis";
-import neo4j from "neo4j-driver";
 import pg from "pg";
+import { connectServer } from "../provider/neo4j/client.ts";
 import type {
   Connections,
   Neo4jConnection,
@@ -60,14 +60,15 @@ async function login(probe: () => Promise<string>): Promise<Login> {
 }
 
 async function probePostgres(connection: PostgresConnection): Promise<string> {
-  const { host, port, database, user, password, schema, caFile } = connection;
+  const { host, port, database, user, password, schema } = connection;
+  if (password === undefined) throw new Error("logins go by tokens of IAM, which this command does not ask for");
   const client = new pg.Client({
     host,
     port,
     database,
     user,
     password,
-    ssl: { rejectUnauthorized: true, ...readCa(caFile) },
+    ssl: { rejectUnauthorized: true, ...trust(connection) },
     connectionTimeoutMillis: limitMs,
     query_timeout: limitMs,
     application_name: "tenancy status",
@@ -89,13 +90,13 @@ async function probePostgres(connection: PostgresConnection): Promise<string> {
 }
 
 async function probeRedis(connection: RedisConnection): Promise<string> {
-  const { host, port, username, password, keyPrefix, caFile } = connection;
+  const { host, port, username, password, keyPrefix } = connection;
   const client = new Redis({
     host,
     port,
     username,
     password,
-    tls: readCa(caFile),
+    tls: trust(connection),
     lazyConnect: true,
     connectTimeout: limitMs,
     commandTimeout: limitMs,
@@ -123,14 +124,14 @@ async function probeStorage(connection: StorageConnection): Promise<string> {
     if ((folder.mode & 0o700) === 0) throw new Error(`folder with mode ${mode}`);
     return `folder with mode ${mode}`;
   }
-  const { endpoint, bucket, prefix, accessKeyId, secretAccessKey, region, caFile } = connection;
+  const { endpoint, bucket, prefix, accessKeyId, secretAccessKey, region } = connection;
   const client = new S3Client({
     endpoint,
     region,
     forcePathStyle: true,
     credentials: { accessKeyId, secretAccessKey },
     maxAttempts: 2,
-    requestHandler: { connectionTimeout: limitMs, requestTimeout: limitMs, httpsAgent: new Agent(readCa(caFile)) },
+    requestHandler: { connectionTimeout: limitMs, requestTimeout: limitMs, httpsAgent: new Agent(trust(connection)) },
   });
   try {
     await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }));
@@ -140,29 +141,20 @@ async function probeStorage(connection: StorageConnection): Promise<string> {
   }
 }
 
-async function probeNeo4j({ uri, database, username, password, caFile }: Neo4jConnection): Promise<string> {
-  // The driver takes the trust of a `+s` address from the system; an authority of our own needs the plain form.
-  const own = caFile === undefined ? {} : { encrypted: true, trust: "TRUST_CUSTOM_CA_SIGNED_CERTIFICATES" as const };
-  const driver = neo4j.driver(
-    caFile === undefined ? uri : uri.replace("+s://", "://"),
-    neo4j.auth.basic(username, password),
-    {
-      ...own,
-      ...(caFile === undefined ? {} : { trustedCertificates: [caFile] }),
-      connectionTimeout: limitMs,
-      connectionAcquisitionTimeout: limitMs,
-      maxTransactionRetryTime: 0,
-      userAgent: "tenancy status",
-    },
-  );
+async function probeNeo4j(connection: Neo4jConnection): Promise<string> {
+  const { uri, database, username, password } = connection;
+  const client = connectServer({ uri, user: username, password, ...trust(connection) }, { retryForMs: 0 });
   try {
-    const { records } = await driver.executeQuery("MATCH (n) RETURN count(n) AS nodes", {}, { database });
-    return `login ${username}, ${String(records[0]?.get("nodes"))} nodes`;
+    const count = { what: "count of nodes", text: "MATCH (n) RETURN count(n) AS nodes", params: {} };
+    const [row] = await client.run(count, { database });
+    return `login ${username}, ${String(row?.nodes)} nodes`;
   } finally {
-    await driver.close();
+    await client.close();
   }
 }
 
-function readCa(caFile: string | undefined): { ca?: string } {
-  return caFile === undefined ? {} : { ca: readFileSync(caFile, "utf8") };
+/** The authority that signed the server's certificate: a file, its text, or those that Node.js ships. */
+function trust({ caFile, ca }: { caFile?: string | undefined; ca?: string | undefined }): { ca?: string } {
+  if (caFile !== undefined) return { ca: readFileSync(caFile, "utf8") };
+  return ca === undefined ? {} : { ca };
 }

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Connections } from "../cli/connections.ts";
 import type { Project } from "../cli/project.ts";
-import { postgresNames, redisNames, storageNames } from "../components/naming.ts";
-import { parsePlatform, PlatformError } from "../components/platform.ts";
+import { neo4jNames, postgresNames, redisNames, storageNames } from "../components/naming.ts";
+import { parsePlatform, type PlatformConfig, PlatformError } from "../components/platform.ts";
 import type { Platform } from "../provider/config.ts";
 import { type StoreName, storeNames } from "../provider/inputs.ts";
 import type { TenantRecord } from "../tenants/load.ts";
@@ -34,7 +34,7 @@ export async function embeddedServers(dir: string): Promise<ReadonlySet<string>>
  * @param config - by full key, in plain text
  * @throws PlatformError with all faults
  */
-export function platformOf(config: Readonly<Record<string, string>>, project: Project): Platform {
+export function platformOf(config: Readonly<Record<string, string>>, project: Project): PlatformConfig {
   const file = config["tenancy:platformFile"];
   const inline = config["tenancy:platform"];
   if ((file === undefined) === (inline === undefined)) {
@@ -43,10 +43,9 @@ export function platformOf(config: Readonly<Record<string, string>>, project: Pr
         `it has ${file === undefined ? "none" : "both"}.`,
     );
   }
-  if (inline !== undefined)
-    return parsePlatform(json(inline, "tenancy:platform"), "tenancy:platform", project.dir).servers;
+  if (inline !== undefined) return parsePlatform(json(inline, "tenancy:platform"), "tenancy:platform", project.dir);
   const path = resolve(project.dir, file ?? "");
-  return parsePlatform(json(readText(path), path), path, dirname(path)).servers;
+  return parsePlatform(json(readText(path), path), path, dirname(path));
 }
 
 export interface Parties {
@@ -60,7 +59,7 @@ export interface Parties {
 export function partiesOf(
   records: readonly TenantRecord[],
   live: ReadonlyMap<string, Connections>,
-  platform: Platform,
+  platform: Pick<PlatformConfig, "servers" | "clouds">,
   embedded: ReadonlySet<string>,
 ): Parties {
   const parties: Party[] = [];
@@ -81,8 +80,9 @@ export function partiesOf(
         isFault: true,
       });
     } else {
-      const { party, faults } = partyOf(record, connections, platform, embedded);
+      const { party, faults, notes } = partyOf(record, connections, platform, embedded);
       parties.push(party);
+      for (const reason of notes) left.push({ id, reason, isFault: false });
       for (const reason of faults) left.push({ id, reason, isFault: true });
     }
   }
@@ -90,14 +90,23 @@ export function partiesOf(
 }
 
 function partyOf(
-  { id, prefix, placement }: TenantRecord,
-  { postgres, redis, storage }: Connections,
-  platform: Platform,
+  { id, prefix, placement, tier }: TenantRecord,
+  { postgres, redis, storage, neo4j }: Connections,
+  { servers: platform, clouds }: Pick<PlatformConfig, "servers" | "clouds">,
   embedded: ReadonlySet<string>,
-): { party: Party; faults: string[] } {
+): { party: Party; faults: string[]; notes: string[] } {
   const faults: string[] = [];
+  const notes: string[] = [];
   const missing = (store: StoreName): void => {
     const name = placement[store];
+    const cloud = (clouds[store] as Readonly<Record<string, { kind: string } | undefined>>)[name ?? ""];
+    if (cloud !== undefined) {
+      notes.push(
+        `has a server of its own in ${store} (${cloud.kind}): networks and accounts keep others out, which this command ` +
+          `does not try (docs/verify.md)`,
+      );
+      return;
+    }
     faults.push(
       name === undefined
         ? `has ${store} in the stack and not in the registry: run \`npm run up\` first`
@@ -115,7 +124,13 @@ function partyOf(
   if (postgres !== undefined) {
     const { password, readOnlyPassword } = postgres;
     const at = place("postgres");
-    if (at !== undefined) party.postgres = { ...at, names: postgresNames(prefix, id), password, readOnlyPassword };
+    const names = postgresNames(prefix, id);
+    // Only a server of a cloud's has logins without passwords, and that one is none of the platform's.
+    const logins = { names, password: password ?? "", readOnlyPassword: readOnlyPassword ?? "" };
+    if (at !== undefined && tier === "silo") {
+      const server = { ...at.server, database: names.schema };
+      party.postgres = { ...at, ...logins, server, sharedDatabase: at.server.database };
+    } else if (at !== undefined) party.postgres = { ...at, ...logins };
   }
   if (redis !== undefined) {
     const at = place("redis");
@@ -132,7 +147,12 @@ function partyOf(
       "accessKeyId" in storage ? storage : { accessKeyId: "", secretAccessKey: "" };
     if (at !== undefined) party.storage = { ...at, names: storageNames(prefix, id), accessKeyId, secretAccessKey };
   }
-  return { party, faults };
+  if (neo4j !== undefined) {
+    const at = place("neo4j");
+    const { uri, username, password } = neo4j;
+    if (at !== undefined) party.neo4j = { ...at, names: neo4jNames(prefix, id), uri, username, password };
+  }
+  return { party, faults, notes };
 }
 
 /** Every secret that a report must not show: of the platform's logins and of each party. */
@@ -141,12 +161,15 @@ export function secretsOf(platform: Platform, parties: readonly Party[]): string
     ...Object.values(platform.postgres).flatMap(({ admin, provisioner }) => [admin?.password, provisioner.password]),
     ...Object.values(platform.redis).map(({ password }) => password),
     ...Object.values(platform.storage).map((server) => (server.kind === "s3" ? server.secretAccessKey : undefined)),
+    ...Object.values(platform.neo4j).map((server) => (server.kind === "server" ? server.password : server.token)),
+    ...Object.values(platform.postgres).map(({ resolver }) => resolver?.password),
     ...parties.flatMap(partySecrets),
   ]);
 }
 
-export function partySecrets({ postgres, redis, storage }: Party): string[] {
-  return given([postgres?.password, postgres?.readOnlyPassword, redis?.password, storage?.secretAccessKey]);
+export function partySecrets({ postgres, redis, storage, neo4j }: Party): string[] {
+  const logins = [postgres?.password, postgres?.readOnlyPassword, redis?.password, neo4j?.password];
+  return given([...logins, storage?.secretAccessKey]);
 }
 
 function given(secrets: readonly (string | undefined)[]): string[] {

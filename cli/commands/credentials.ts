@@ -42,9 +42,12 @@ export interface Credentials {
     readonly port: number;
     readonly database: string;
     readonly user: string;
-    readonly password: string;
+    /** None where logins go by IAM. */
+    readonly password?: string | undefined;
     readonly schema: string;
     readonly caFile?: string | undefined;
+    readonly ca?: string | undefined;
+    readonly pooler?: { readonly host: string; readonly port: number } | undefined;
   };
   readonly redis?: Connections["redis"];
   readonly storage?: Connections["storage"];
@@ -54,9 +57,10 @@ export interface Credentials {
 export function credentialsOf({ postgres, redis, storage, neo4j }: Connections, readOnly: boolean): Credentials {
   const credentials: Credentials = { redis, storage, neo4j };
   if (postgres === undefined) return credentials;
-  const { readOnlyUser, readOnlyPassword, user, password, host, port, database, schema, caFile } = postgres;
+  const { readOnlyUser, readOnlyPassword, user, password, host, port, database, schema } = postgres;
+  const { caFile, ca, pooler } = postgres;
   const login = readOnly ? { user: readOnlyUser, password: readOnlyPassword } : { user, password };
-  return { postgres: { host, port, database, ...login, schema, caFile }, ...credentials };
+  return { postgres: { host, port, database, ...login, schema, caFile, ca, pooler }, ...credentials };
 }
 
 /** Lines for a shell, so that each store's own client can be tried at once. */
@@ -70,9 +74,12 @@ function credentialText(id: string, tenant: Connections, { postgres, redis, stor
       variable("PGPORT", String(postgres.port)),
       variable("PGDATABASE", postgres.database),
       variable("PGUSER", postgres.user),
-      variable("PGPASSWORD", postgres.password),
+      ...(postgres.password === undefined
+        ? ["# PGPASSWORD: a token of IAM, as `aws rds generate-db-auth-token` prints it"]
+        : [variable("PGPASSWORD", postgres.password)]),
       variable("PGSSLMODE", "verify-full"),
-      ...(postgres.caFile === undefined ? [] : [variable("PGSSLROOTCERT", postgres.caFile)]),
+      ...authority("PGSSLROOTCERT", postgres),
+      ...(postgres.pooler === undefined ? [] : [`# pooler: ${postgres.pooler.host}:${postgres.pooler.port}`]),
     );
   }
   if (redis !== undefined) {
@@ -107,10 +114,15 @@ function credentialText(id: string, tenant: Connections, { postgres, redis, stor
       variable("NEO4J_DATABASE", neo4j.database),
       variable("NEO4J_USERNAME", neo4j.username),
       variable("NEO4J_PASSWORD", neo4j.password),
-      ...(neo4j.caFile === undefined ? [] : [variable("NEO4J_CA_FILE", neo4j.caFile)]),
+      ...authority("NEO4J_CA_FILE", neo4j),
     );
   }
   return lines.join("\n");
+}
+
+function authority(name: string, { caFile, ca }: { caFile?: string | undefined; ca?: string | undefined }): string[] {
+  if (caFile !== undefined) return [variable(name, caFile)];
+  return ca === undefined ? [] : [`# ${name}: a file with the text of \`ca\` that --json prints`];
 }
 
 function variable(name: string, value: string): string {

@@ -72,7 +72,7 @@ async function lookAt(engine: Engine, project: Project, flags: DriftFlags): Prom
   const { platformOf } = await import("../../verify/parties.ts");
   const { driftState } = await import("../../verify/drift-state.ts");
   const { chosenPlaces, collectDrift } = await import("../../verify/drift-collect.ts");
-  const platform = platformOf(config, project);
+  const { servers: platform } = platformOf(config, project);
   const faults = faultsOf(flags, [...connections.keys()]);
   if (faults.length > 0) throw new UserError(`drift: ${faults.join("\n  ")}`);
   const options = {

@@ -65,9 +65,9 @@ export async function runVerify(flags: VerifyFlags, probes?: readonly StoreProbe
   const { Canaries } = await import("../../verify/canary/canaries.ts");
   const { verify } = await import("../../verify/verify.ts");
   const { exitCodes, overall } = await import("../../verify/summary.ts");
-  const platform = platformOf(config, project);
+  const { servers: platform, clouds } = platformOf(config, project);
   const embedded = await embeddedServers(project.devDir);
-  const { parties, left } = partiesOf(records, live, platform, embedded);
+  const { parties, left } = partiesOf(records, live, { servers: platform, clouds }, embedded);
   const wanted = storeNames.filter((store) => flags.store?.includes(store) ?? true);
   const named = [...(flags.tenant ?? []), ...(flags.against === undefined ? [] : [flags.against])];
   const absent = left.filter(({ id }) => named.includes(id) && !parties.some((party) => party.id === id));

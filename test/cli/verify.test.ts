@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { faultsOf, type VerifyFlags } from "../../cli/commands/verify.ts";
 import type { Connections } from "../../cli/connections.ts";
+import { emptyClouds } from "../../components/platform-forms.ts";
 import type { Platform } from "../../provider/config.ts";
 import type { TenantRecord } from "../../tenants/load.ts";
 import { partiesOf, platformOf } from "../../verify/parties.ts";
@@ -95,9 +96,16 @@ function live(state = "active"): Connections {
   return { tier: "bridge", state, redis };
 }
 
+const clouds = emptyClouds();
+
 describe("the parties of a stack", () => {
   it("have names of the registry, logins of the stack and servers of the platform", () => {
-    const { parties, left } = partiesOf(records, new Map([["acme", live()]]), platform, new Set(["redis:6379"]));
+    const { parties, left } = partiesOf(
+      records,
+      new Map([["acme", live()]]),
+      { servers: platform, clouds },
+      new Set(["redis:6379"]),
+    );
     expect(parties).toEqual([
       {
         id: "acme",
@@ -123,7 +131,7 @@ describe("the parties of a stack", () => {
     const { parties, left } = partiesOf(
       [record("acme"), record("beta", { placement: { redis: "second" } })],
       all,
-      platform,
+      { servers: platform, clouds },
       new Set(),
     );
     expect(parties.map(({ id, redis }) => [id, redis])).toEqual([["beta", undefined]]);
@@ -143,7 +151,7 @@ describe("the platform", () => {
   const project = { dir: "/nonexistent", name: "tenancy", stack: "prod", devDir: "/nonexistent/.dev" };
 
   it("is read from the stack's decrypted configuration", () => {
-    expect(platformOf({ "tenancy:platform": JSON.stringify(platform) }, project)).toEqual(platform);
+    expect(platformOf({ "tenancy:platform": JSON.stringify(platform) }, project).servers).toEqual(platform);
   });
 
   it.each([
