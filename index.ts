@@ -61,7 +61,7 @@ export const tenants = await withUserFaults(async () => {
     {
       catalogue,
       maxDeletes: registry.maxDeletes,
-      tenants: rosterEntries(registry.tenants),
+      tenants: rosterEntries(registry.tenants, platform.clouds),
     },
     { provider, dependsOn: baselines, protect: live },
   );

@@ -1,12 +1,42 @@
 import type { RosterEntry } from "../provider/inputs.ts";
 import type { TenantRecord } from "../tenants/load.ts";
+import { fixedOnRds, gibibytes } from "./aws/rds-plan.ts";
+import type { CloudServers } from "./platform-forms.ts";
 
-/** What the Roster watches over: of each tenant, whatever may not change or vanish by mistake. */
-export function rosterEntries(tenants: readonly TenantRecord[]): Record<string, RosterEntry> {
+/**
+ * What the Roster watches over: of each tenant, whatever may not change, shrink or vanish by mistake.
+ *
+ * @param clouds - entries of the platform on which tenants have servers of their own
+ */
+export function rosterEntries(tenants: readonly TenantRecord[], clouds: CloudServers): Record<string, RosterEntry> {
   return Object.fromEntries(
-    tenants.map(({ id, displayName, externalId, tier, state, region, prefix, placement, backupWaiver }) => [
-      id,
-      { displayName, externalId, tier, state, region, prefix, placement, backupWaiver },
-    ]),
+    tenants.map((record) => {
+      const { id, displayName, externalId, tier, state, region, prefix, placement, backupWaiver } = record;
+      const entry = { displayName, externalId, tier, state, region, prefix, placement, backupWaiver };
+      return [id, { ...entry, ...ownServer(record, clouds) }];
+    }),
   );
+}
+
+/** A server of the tenant's own is made anew by a change of some of its settings, and its storage only grows. */
+function ownServer(record: TenantRecord, clouds: CloudServers): Pick<RosterEntry, "fixed" | "sizes"> {
+  const fixed: Record<string, string> = {};
+  const sizes: Record<string, number> = {};
+  const { silo, neo4j } = record;
+  const database = clouds.postgres[record.placement.postgres ?? ""];
+  if (silo !== undefined && database !== undefined) {
+    sizes["silo.storageSize"] = gibibytes(silo.storageSize) ?? 0;
+    if (database.kind === "rds") {
+      for (const [key, value] of Object.entries(fixedOnRds(silo, database))) fixed[`silo.${key}`] = value;
+    } else {
+      fixed["silo.cluster"] = database.cluster;
+      fixed["silo.storageClass"] = silo.storageClass ?? "the cluster's default";
+    }
+  }
+  const graph = clouds.neo4j[record.placement.neo4j ?? ""];
+  if (neo4j !== undefined && graph !== undefined) {
+    sizes["neo4j.storageSize"] = gibibytes(neo4j.storageSize) ?? 0;
+    fixed["neo4j.cluster"] = graph.cluster;
+  }
+  return Object.keys(sizes).length === 0 ? {} : { fixed, sizes };
 }

@@ -74,7 +74,10 @@ export function rosterHandler({ pools }: PostgresDependencies): Handler<RosterIn
      * with the schema's end; one without gets it here.
      */
     async delete(context, _id, outputs) {
-      const left = Object.entries(outputs.tenants).filter(([, { placement }]) => placement.postgres === undefined);
+      // A silo on a cloud's server ends with the server.
+      const left = Object.entries(outputs.tenants).filter(
+        ([, { placement, tier }]) => placement.postgres === undefined || tier === "silo",
+      );
       if (left.length === 0) return;
       await writeRoster(pools, originOf(context.urn), { ...outputs, tenants: {} }, Object.fromEntries(left));
     },
@@ -134,8 +137,28 @@ function changedFaults(olds: RosterInputs | undefined, news: RosterInputs, rows:
     for (const store of storeNames) {
       compare(`placement.${store}`, before.placement[store], entry.placement[store]);
     }
-    return changes;
+    return [...changes, ...ownServerFaults(id, olds?.tenants[id], entry)];
   });
+}
+
+/** A server of the tenant's own goes only with the tenant. */
+function ownServerFaults(id: string, before: RosterEntry | undefined, entry: RosterEntry): string[] {
+  if (before === undefined || before.state === "offboarding") return [];
+  const changed = Object.entries(before.fixed ?? {}).flatMap(([name, was]) => {
+    const is = entry.fixed?.[name] ?? "none";
+    if (is === was) return [];
+    return [
+      `tenant ${id}: ${name} cannot change from "${was}" to "${is}": that would make another server, without the data. ` +
+        `Restore it; a tenant that shall have it otherwise is recovered into a new one (silo.recoverFrom).`,
+    ];
+  });
+  const shrunk = Object.entries(before.sizes ?? {}).flatMap(([name, was]) => {
+    const is = entry.sizes?.[name] ?? was;
+    return is >= was
+      ? []
+      : [`tenant ${id}: ${name} cannot shrink from ${was}Gi to ${is}Gi. Restore it, or let it grow.`];
+  });
+  return [...changed, ...shrunk];
 }
 
 function entryOf(

@@ -132,7 +132,7 @@ describe("tenancy drift", () => {
 
   test("all faults of the flags are told at once", () => {
     expect(faultsOf({ tenant: ["x"], store: ["disk"] }, ["a"])).toEqual([
-      '--store "disk" is not known; allowed are postgres, redis, storage.',
+      '--store "disk" is not known; allowed are postgres, redis, storage, neo4j.',
       '--tenant "x" is not in the stack; it has a.',
     ]);
   });

@@ -58,7 +58,7 @@ describe("the flags of verify", () => {
     });
     expect(faultsOf(wrong, records)).toEqual([
       '--format "pdf" is not known; allowed are text, json, junit, html.',
-      '--store "mongo" is not known; allowed are postgres, redis, storage.',
+      '--store "mongo" is not known; allowed are postgres, redis, storage, neo4j.',
       '--tenant "gamma" is not in the registry; it has acme, beta.',
       '--against "delta" is not in the registry; it has acme, beta.',
       "--against and --canary exclude each other: leave one out.",

@@ -76,6 +76,19 @@ describe("check", () => {
     }
   });
 
+  test("a server of the tenant's own is not made anew, and its storage does not shrink, but for one that leaves", async () => {
+    const id = tenantId("server");
+    const own = (engine: string, size: number, more: Partial<RosterEntry> = {}) =>
+      roster({
+        [id]: rosterEntry(id, { fixed: { "silo.engine": engine }, sizes: { "silo.storageSize": size }, ...more }),
+      });
+    expect(await reasons(id, own("postgres", 20), own("postgres", 40))).toBe("");
+    const text = await reasons(id, own("postgres", 20), own("aurora-postgresql", 10));
+    expect(text).toContain(`tenant ${id}: silo.engine cannot change from "postgres" to "aurora-postgresql"`);
+    expect(text).toContain(`tenant ${id}: silo.storageSize cannot shrink from 20Gi to 10Gi`);
+    expect(await reasons(id, own("postgres", 20, { state: "offboarding" }), own("aurora-postgresql", 10))).toBe("");
+  });
+
   test("with a lost state, live tenants of the stack that are not in the registry are refused", async () => {
     const id = tenantId("lost");
     await handler.create(stackContext(id), roster({ [id]: rosterEntry(id) }));
