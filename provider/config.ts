@@ -3,6 +3,7 @@
  * `components/platform.ts` reads them from the stack's configuration.
  */
 import { z } from "zod";
+import { isProcedureName } from "./neo4j/cypher.ts";
 
 const port = z.int().min(1).max(65535);
 
@@ -117,14 +118,7 @@ export const neo4jServerSchema = z.strictObject({
    * @default none
    */
   procedures: z
-    .array(
-      z
-        .string()
-        .regex(
-          /^[A-Za-z]\w*(\.[A-Za-z]\w*)*\.([A-Za-z]\w*|\*)$/,
-          "must be a procedure, or all of a namespace as in apoc.coll.*",
-        ),
-    )
+    .array(z.string().refine(isProcedureName, "must be a procedure, or all of a namespace as in apoc.coll.*"))
     .default([]),
   ca,
 });

@@ -32,7 +32,10 @@ export class PublicRole {
   async drift(signal?: AbortSignal): Promise<readonly Finding[]> {
     if (this.#told) return [];
     this.#told = true;
-    const { missing, defaults, further } = await this.#changes(signal);
+    const { missing, defaults, further } = await this.#changes(signal).catch((error: unknown) => {
+      this.#told = false;
+      throw error;
+    });
     const field = "role PUBLIC";
     return [
       ...defaults.map((revoke) => {

@@ -109,6 +109,8 @@ describe.skipIf(config === undefined)("Neo4j Community", () => {
       cypher.showRoles(role, "tenancy_mark_"),
       cypher.showPrivileges(role),
       cypher.createUser(username, password, database, "ACTIVE"),
+      cypher.setUser("neo4j", database, "SUSPENDED"),
+      cypher.suspendUser(username),
       { what: "DROP ALIAS", text: `DROP ALIAS ${cypher.quote("x")} FOR DATABASE` },
     ];
     const own = client();

@@ -2,85 +2,22 @@
  * Statements of Neo4j Enterprise as a table: exact texts on the left, on the right what the documentation says that
  * they answer and change. Written out here and not with the builders of the code, so that a change of these fails.
  */
-import { type Answer, type Call, type Failure, type Row, unauthorized } from "../../support/bolt-server.ts";
+import type { Answer, Call, Failure, Row } from "../../support/bolt-server.ts";
 import type { Value } from "../../support/packstream.ts";
-import { databaseNotFound, forbidden, samePassword } from "./failures.ts";
-
-export interface User {
-  password: string;
-  roles: Set<string>;
-  change: boolean;
-  suspended: boolean;
-  home: string | null;
-}
-
-export interface DatabaseState {
-  requested: string;
-  current: string;
-  message: string;
-  aliases: string[];
-  nodes: number;
-}
-
-export interface Names {
-  readonly database: string;
-  readonly role: string;
-  readonly username: string;
-}
+import { allowedProcedures, EnterpriseState, type Names, online, publicDefaults } from "./enterprise-state.ts";
+import { databaseNotFound, samePassword } from "./failures.ts";
 
 /** Gives rows, a failure, or anything else where the statement answers nothing. */
 type Statement = (params: Call["params"]) => unknown;
 
 const text = (value: Value | undefined): string => (typeof value === "string" ? value : "");
 
-export const admin = { user: "neo4j", password: "planted-admin-password" };
-
-export const publicDefaults = [
-  "ACCESS ON HOME DATABASE",
-  "EXECUTE FUNCTION * ON DBMS",
-  "EXECUTE PROCEDURE * ON DBMS",
-  "LOAD ON ALL DATA",
-];
-
-export const allowedProcedures = [
-  "db.awaitIndex",
-  "db.awaitIndexes",
-  "db.create.setNodeVectorProperty",
-  "db.create.setRelationshipVectorProperty",
-  "db.index.fulltext.awaitEventuallyConsistentIndexRefresh",
-  "db.index.fulltext.listAvailableAnalyzers",
-  "db.index.fulltext.queryNodes",
-  "db.index.fulltext.queryRelationships",
-  "db.index.vector.queryNodes",
-  "db.index.vector.queryRelationships",
-  "db.info",
-  "db.labels",
-  "db.ping",
-  "db.propertyKeys",
-  "db.relationshipTypes",
-  "db.schema.nodeTypeProperties",
-  "db.schema.relTypeProperties",
-  "db.schema.visualization",
-  "dbms.components",
-  "dbms.routing.getRoutingTable",
-];
-
 /** What a test reads and changes; the table is all that the server knows. */
-export class EnterpriseTable {
-  edition = "enterprise";
-  version = "2026.08.1";
-  limit = "100";
-  readonly databases = new Map<string, DatabaseState>();
-  readonly users = new Map<string, User>();
-  /** Privileges of each role as `ACCESS ON DATABASE \`x\``; of PUBLIC, too. */
-  readonly roles = new Map<string, Set<string>>([["PUBLIC", new Set(publicDefaults)]]);
-  readonly connections = new Map<string, string>();
-  /** Answers instead of the table's, by the statement's text. */
-  readonly instead = new Map<string, Answer>();
+export class EnterpriseTable extends EnterpriseState {
   readonly #statements = new Map<string, Statement>();
 
   constructor() {
-    for (const name of ["neo4j", "system"]) this.databases.set(name, online());
+    super();
     this.#general();
   }
 
@@ -90,8 +27,8 @@ export class EnterpriseTable {
     this.#on(`CREATE DATABASE ${d} IF NOT EXISTS WAIT 60 SECONDS`, () => {
       if (!this.databases.has(database)) this.databases.set(database, online());
     });
-    this.#on(`START DATABASE ${d} WAIT 60 SECONDS`, () => this.#set(database, "online"));
-    this.#on(`STOP DATABASE ${d} WAIT 60 SECONDS`, () => this.#set(database, "offline"));
+    this.#on(`START DATABASE ${d} WAIT 60 SECONDS`, () => this.set(database, "online"));
+    this.#on(`STOP DATABASE ${d} WAIT 60 SECONDS`, () => this.set(database, "offline"));
     this.#on(`DROP DATABASE ${d} IF EXISTS DESTROY DATA WAIT 300 SECONDS`, () => {
       this.databases.delete(database);
       for (const held of this.roles.values()) for (const each of held) if (each.includes(d)) held.delete(each);
@@ -103,7 +40,7 @@ export class EnterpriseTable {
       this.roles.delete(role);
       for (const { roles } of this.users.values()) roles.delete(role);
     });
-    this.#on(`SHOW ROLE ${r} PRIVILEGES AS REVOKE COMMANDS YIELD command RETURN command`, () => this.#revokes(role));
+    this.#on(`SHOW ROLE ${r} PRIVILEGES AS REVOKE COMMANDS YIELD command RETURN command`, () => this.revokes(role));
     this.#privilege(role, `ACCESS ON DATABASE ${d}`);
     this.#privilege(role, `WRITE ON GRAPH ${d}`);
     this.#privilege(role, `NAME MANAGEMENT ON DATABASE ${d}`);
@@ -131,7 +68,7 @@ export class EnterpriseTable {
         },
       );
       this.#on(`ALTER USER ${u} SET PASSWORD CHANGE NOT REQUIRED SET STATUS ${status} SET HOME DATABASE ${d}`, () => {
-        Object.assign(this.#user(username), { change: false, suspended: status === "SUSPENDED", home: database });
+        Object.assign(this.user(username), { change: false, suspended: status === "SUSPENDED", home: database });
       });
     }
     this.#on(`ALTER USER ${u} IF EXISTS SET STATUS SUSPENDED`, () => {
@@ -139,7 +76,7 @@ export class EnterpriseTable {
       if (user !== undefined) user.suspended = true;
     });
     this.#on(`ALTER USER ${u} SET PASSWORD $password CHANGE NOT REQUIRED`, ({ password }) => {
-      const user = this.#user(username);
+      const user = this.user(username);
       if (user.password === password) return samePassword(username);
       user.password = text(password);
       return undefined;
@@ -149,28 +86,22 @@ export class EnterpriseTable {
     });
     for (const granted of [role, "reader"]) {
       this.#on(`GRANT ROLE \`${granted}\` TO ${u}`, () => {
-        this.#user(username).roles.add(granted);
+        this.user(username).roles.add(granted);
       });
       this.#on(`REVOKE ROLE \`${granted}\` FROM ${u}`, () => {
-        this.#user(username).roles.delete(granted);
+        this.user(username).roles.delete(granted);
       });
     }
     this.#on(`REVOKE ROLE ${r} FROM \`intruder\``, () => {
-      this.#user("intruder").roles.delete(role);
+      this.user("intruder").roles.delete(role);
     });
-  }
-
-  login(user: string, password: string): Failure | undefined {
-    const isAdmin = user === admin.user && password === admin.password;
-    const known = this.users.get(user);
-    return isAdmin || (known?.password === password && !known.suspended) ? undefined : unauthorized;
   }
 
   answer(call: Call): Answer {
     const { database, params } = call;
     const other = this.instead.get(call.text);
     if (other !== undefined) return other;
-    if (call.text === "RETURN 1 AS found") return this.#enter(call);
+    if (call.text === "RETURN 1 AS found") return this.enter(call);
     if (call.text === "MATCH (n) RETURN 1 AS found LIMIT 1") {
       const live = this.databases.get(database);
       if (live === undefined) return { failure: databaseNotFound(database) };
@@ -185,15 +116,6 @@ export class EnterpriseTable {
     const result = statement(params);
     if (Array.isArray(result)) return { rows: result as Row[] };
     return isFailure(result) ? { failure: result } : { rows: [] };
-  }
-
-  /** Whether who is logged in may use the database. */
-  #enter({ user, database }: Call): Answer {
-    const roles = [...(this.users.get(user)?.roles ?? [])];
-    const may =
-      user === admin.user ||
-      roles.some((role) => this.roles.get(role)?.has(`ACCESS ON DATABASE \`${database}\``) === true);
-    return may ? { rows: [{ found: 1 }] } : { failure: forbidden };
   }
 
   /** Names of roles that carry a mark hold a random token: the one kind of statement that is known by its form. */
@@ -249,7 +171,7 @@ export class EnterpriseTable {
       },
     );
     this.#on("SHOW ROLE `PUBLIC` PRIVILEGES AS REVOKE COMMANDS YIELD command RETURN command", () =>
-      this.#revokes("PUBLIC"),
+      this.revokes("PUBLIC"),
     );
     this.#on(`GRANT EXECUTE PROCEDURE ${allowedProcedures.join(", ")} ON DBMS TO \`PUBLIC\``, () => {
       for (const name of allowedProcedures) this.held("PUBLIC").add(`EXECUTE PROCEDURE ${name} ON DBMS`);
@@ -266,12 +188,6 @@ export class EnterpriseTable {
     });
   }
 
-  held(role: string): Set<string> {
-    const held = this.roles.get(role);
-    if (held === undefined) throw new Error(`the table has no role ${role}`);
-    return held;
-  }
-
   #on(statement: string, answer: Statement): void {
     this.#statements.set(statement, answer);
   }
@@ -286,29 +202,8 @@ export class EnterpriseTable {
       });
     }
   }
-
-  #revokes(role: string): Row[] {
-    return [...this.held(role)].toSorted().map((each) => ({ command: `REVOKE GRANT ${each} FROM \`${role}\`` }));
-  }
-
-  #set(database: string, status: string): Failure | undefined {
-    const live = this.databases.get(database);
-    if (live === undefined) return databaseNotFound(database);
-    Object.assign(live, { requested: status, current: status });
-    return undefined;
-  }
-
-  #user(name: string): User {
-    const user = this.users.get(name);
-    if (user === undefined) throw new Error(`the table has no user ${name}`);
-    return user;
-  }
 }
 
 function isFailure(value: unknown): value is Failure {
   return typeof value === "object" && value !== null && "status" in value;
-}
-
-function online(): DatabaseState {
-  return { requested: "online", current: "online", message: "", aliases: [], nodes: 0 };
 }

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Finding } from "../../../provider/finding.ts";
 import type { Neo4jDatabaseInputs } from "../../../provider/inputs.ts";
 import type { BoltServer } from "../../support/bolt-server.ts";
-import { allowedProcedures, type EnterpriseTable } from "./enterprise-table.ts";
+import { allowedProcedures } from "./enterprise-state.ts";
+import type { EnterpriseTable } from "./enterprise-table.ts";
 import { newContext, startTable, type Target } from "./support.ts";
 
 let target: Target & { readonly table: EnterpriseTable; readonly bolt: BoltServer };

@@ -14,7 +14,8 @@ import type { Neo4jDatabaseInputs } from "../../../provider/inputs.ts";
 import { connectServer, type Neo4jClient } from "../../../provider/neo4j/client.ts";
 import { neo4jDatabaseHandler, type Neo4jDependencies } from "../../../provider/neo4j/database.ts";
 import { type BoltServer, startBoltServer } from "../../support/bolt-server.ts";
-import { admin, EnterpriseTable } from "./enterprise-table.ts";
+import { admin } from "./enterprise-state.ts";
+import { EnterpriseTable } from "./enterprise-table.ts";
 
 export interface Certificates {
   readonly certificate: string;
@@ -131,3 +132,10 @@ export function newContext(tenant: string, changes: Partial<CallContext> = {}) {
 }
 
 export const waiver = { reason: "test data", name: "test" };
+
+export function handlerFor(target: Target, changes: Partial<Neo4jServer>) {
+  return target.handler({
+    platform: { ...target.platform, neo4j: { main: { ...target.server, ...changes } } },
+    connection: { retryForMs: 150 },
+  });
+}
