@@ -231,6 +231,8 @@ export class Instances {
   #told(name: string): Instance {
     const instance = this.get(name);
     if (instance === undefined) throw new InstanceFault(404, `${name}: there is no such instance`);
+    // It may have ended after its login had worked.
+    if (instance.state === "failed") throw new InstanceFault(500, `${name}: ${instance.reason ?? "ended"}`);
     return instance;
   }
 

@@ -11,7 +11,7 @@ export interface FakeEngine extends Engine {
   /** What keeps Neo4j from this machine. */
   missing: string | undefined;
   /** Awaited before a server counts as ready. */
-  hold: Promise<unknown>;
+  hold: (home: string) => Promise<unknown>;
   /** Runs before a password is changed, and after. */
   beforeChange: () => void;
   afterChange: () => void;
@@ -25,7 +25,7 @@ export function fakeEngine(): FakeEngine {
   const engine: FakeEngine = {
     script: "exec sleep 1000",
     missing: undefined,
-    hold: Promise.resolve(),
+    hold: () => Promise.resolve(),
     beforeChange: () => undefined,
     afterChange: () => undefined,
     made: 0,
@@ -53,7 +53,7 @@ export function fakeEngine(): FakeEngine {
     }),
     async login({ port }: BoltServer, passwords, signal) {
       await delay(20, undefined, { signal });
-      await Promise.race([engine.hold, aborted(signal)]);
+      await Promise.race([engine.hold(homes.get(port) ?? ""), aborted(signal)]);
       const current = await readFile(passwordFile(port), "utf8");
       if (passwords.includes(current)) return current;
       throw new Error("refuses the login");

@@ -170,6 +170,7 @@ it("tells of an instance that crashed, with the end of its log, and starts it ag
 });
 
 it("an instance that ends while it starts is a fault with the end of its log, in which no password stands", async () => {
+  engine.hold = () => new Promise(() => undefined);
   engine.script = 'echo "password $(cat password) is wrong"; exit 7';
   const attempt = instances.put("ekn-42", wanted);
   await expect(attempt).rejects.toMatchObject({ status: 500 });
@@ -179,9 +180,21 @@ it("an instance that ends while it starts is a fault with the end of its log, in
   expect(instances.get("ekn-42")).toMatchObject({ state: "failed" });
 });
 
+it("an instance that ends right after its login had worked is a fault, too", async () => {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  engine.changePassword = () => promise;
+  engine.script = "while [ ! -e crash ]; do sleep 0.02; done; exit 3";
+  const attempt = expect(instances.put("ekn-42", wanted)).rejects.toMatchObject({ status: 500 });
+  await waitFor(() => instances.get("ekn-42")?.state === "running");
+  await writeFile(join(home("ekn-42"), "crash"), "");
+  await waitFor(() => instances.get("ekn-42")?.state === "failed");
+  resolve(undefined);
+  await attempt;
+});
+
 it("refuses a second change of an instance while one is under way, and goes on with others", async () => {
   const { promise, resolve } = Promise.withResolvers<undefined>();
-  engine.hold = promise;
+  engine.hold = () => promise;
   const slow = instances.put("ekn-42", wanted);
   const busy = { status: 409, message: "ekn-42: another change of this instance is under way" };
   await expect(instances.put("ekn-42", wanted)).rejects.toMatchObject(busy);
@@ -228,6 +241,7 @@ it("one instance that does not start keeps no other from starting", async () => 
   await instances.put("a-1", wanted);
   await instances.put("b-1", wanted);
   await restart();
+  engine.hold = (place) => (place === home("a-1") ? new Promise(() => undefined) : Promise.resolve());
   engine.script = 'case "$PWD" in */a-1) exit 1 ;; esac; exec sleep 1000';
   expect(await instances.startAll()).toMatchObject([
     { name: "a-1", state: "failed", reason: expect.stringContaining("a-1: ended with exit code 1") as string },
@@ -258,7 +272,7 @@ it("what a crash left half made is made anew", async () => {
 
 it("closing ends every process and gives up what is under way", async () => {
   await instances.put("a-1", wanted);
-  engine.hold = new Promise(() => undefined);
+  engine.hold = () => new Promise(() => undefined);
   const slow = expect(instances.put("b-1", wanted)).rejects.toMatchObject({
     status: 503,
     message: "the services are being stopped",
