@@ -43,6 +43,11 @@ export const redisServerSchema = z.strictObject({
    * nodes are asked of those under `nodes`. `sentinel`: `nodes` are the sentinels, which are asked for the data nodes.
    */
   topology: z.enum(["replicated", "cluster", "sentinel"]).optional(),
+  /**
+   * `external`: another service keeps the users (ElastiCache, MemoryDB); here is only the mark, and the deletion of keys.
+   * Left out: users are set by ACL SETUSER.
+   */
+  users: z.enum(["acl", "external"]).optional(),
   /** Only with `topology: sentinel`: the primary's name there, and the sentinels' login where it is another. */
   sentinel: z
     .strictObject({ name: z.string().min(1), username: z.string().min(1).optional(), password: z.string().optional() })

@@ -50,8 +50,14 @@ export function aclUserHandler({
     return made;
   }
 
+  /** Whether another service keeps the users. */
+  function isExternal({ server }: AclUserInputs): boolean {
+    return platform.redis[server]?.users === "external";
+  }
+
   /** Sets the user on every node as its state asks; ends the sessions of one that is closed or has a new password. */
   async function apply(context: CallContext, inputs: AclUserInputs, endSessions: boolean): Promise<void> {
+    if (isExternal(inputs)) return;
     const { topology, saver } = store(inputs);
     const active = inputs.state === "active";
     const isCluster = platform.redis[inputs.server]?.topology === "cluster";
@@ -75,7 +81,7 @@ export function aclUserHandler({
   async function describeLive(context: CallContext, inputs: AclUserInputs) {
     const { topology } = store(inputs);
     const key = markKey(inputs.username);
-    const { nodes } = await topology.layout(false, context.signal);
+    const { nodes } = isExternal(inputs) ? { nodes: [] } : await topology.layout(false, context.signal);
     const command: Command = ["ACL", "GETUSER", inputs.username];
     const [users, [markText]] = await Promise.all([
       onAll(nodes, async (node) => {
@@ -207,12 +213,12 @@ export function aclUserHandler({
           await node.run("ACL DELUSER", [["ACL", "DELUSER", username]], context.signal);
           await killSessions(node, username, context.signal);
         };
-        await topology.onEvery((nodes) => onAll(nodes, removeFrom), context.signal);
+        if (!isExternal(outputs)) await topology.onEvery((nodes) => onAll(nodes, removeFrom), context.signal);
         // In a cluster all of them lie on the owner of one slot; the others are asked, too, so that it is proven.
         for (const primary of (await topology.layout(true, context.signal)).primaries) {
           await deleteKeys(primary, keyPrefix, context.status, context.signal);
         }
-        await saver.save();
+        if (!isExternal(outputs)) await saver.save();
         // Last: until here a run that was cut off knows by it that all of this is its own.
         const key = markKey(username);
         await topology.onOwner(key, "DEL of the mark", [["DEL", key]], context.signal);
