@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import pLimit from "p-limit";
 import { refuseOrphans } from "./components/adoptable-only.ts";
-import { loadClouds } from "./components/load-clouds.ts";
+import { loadClouds } from "./components/clouds.ts";
 import { nativePostgres, readPlatform } from "./components/platform.ts";
 import { rosterEntries } from "./components/roster-entries.ts";
 import { TenantSources } from "./components/tenant-sources.ts";
@@ -80,7 +80,7 @@ export const tenants = await withUserFaults(async () => {
       additionalFiles: sources.additionalFiles(record),
       additionalRoot: relative(projectDir, dirname(registryPath)),
       extensions: sources.extensionsOf(record),
-      migrationFiles: clouds?.appliesFiles(record) === true ? await sources.migrationFiles(record) : [],
+      migrationFiles: clouds.kubernetes?.appliesFiles(record) === true ? await sources.migrationFiles(record) : [],
     };
     const tenant = new Tenant(record, { platform, secret, catalogue, clouds, ...files }, { provider, dependsOn });
     await tenant.registered();

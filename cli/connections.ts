@@ -46,6 +46,17 @@ const connectionsSchema = z.object({
         region: z.string(),
         caFile,
       }),
+      z.object({
+        access: z.string(),
+        region: z.string(),
+        bucket: z.string(),
+        prefix: z.string(),
+        roleArn: z.string().optional(),
+        sessionTags: z.array(z.object({ key: z.string(), value: z.string() })).optional(),
+        accessPointAlias: z.string().optional(),
+        grantTarget: z.string().optional(),
+        kmsKeyArn: z.string(),
+      }),
       z.object({ root: z.string(), prefix: z.string() }),
     ])
     .optional(),

@@ -118,6 +118,7 @@ async function probeRedis(connection: RedisConnection): Promise<string> {
 }
 
 async function probeStorage(connection: StorageConnection): Promise<string> {
+  if ("access" in connection) throw new Error(`access is by ${connection.access}, which this command does not open`);
   if (!("endpoint" in connection)) {
     const folder = await stat(join(connection.root, connection.prefix));
     const mode = (folder.mode & 0o777).toString(8);

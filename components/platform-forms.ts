@@ -9,7 +9,9 @@ import {
   s3ServerSchema,
 } from "../provider/config.ts";
 import type { StoreName } from "../provider/inputs.ts";
+import { elastiCacheSettingsSchema, memoryDbSettingsSchema } from "./aws/cache-settings.ts";
 import { rdsServerSchema } from "./aws/rds-config.ts";
+import { awsStorageSettingsSchema } from "./aws/storage-settings.ts";
 import { kubernetesSchema } from "./kubernetes/config.ts";
 
 /** In configuration a certificate authority may also be a file: `caFile`, relative to the file that names it. */
@@ -22,6 +24,9 @@ const welcome = {
   /** Most tenants; left out: no limit of the platform's own. */
   capacity: z.int().min(1).optional(),
 };
+
+/** For an entry that has a capacity of its own already. */
+const residency = { residency: welcome.residency };
 
 /** A server that makes each tenant a place in its namespace on one of the clusters below `kubernetes`. */
 const onKubernetes = { cluster: z.string().min(1), ...welcome };
@@ -53,7 +58,7 @@ export const configuredSchema = z.strictObject({
         z.discriminatedUnion("kind", [
           postgresServerSchema.extend({ kind: server, ...caFile, ...welcome }),
           z.strictObject({ kind: z.literal("cloudnativepg"), ...onKubernetes }),
-          rdsServerSchema.safeExtend({ residency: welcome.residency }),
+          rdsServerSchema.safeExtend(residency),
         ]),
       ),
     )
@@ -63,7 +68,11 @@ export const configuredSchema = z.strictObject({
       z.string(),
       z.preprocess(
         kindOr("nodes"),
-        z.discriminatedUnion("kind", [redisServerSchema.extend({ kind: nodes, ...caFile, ...welcome })]),
+        z.discriminatedUnion("kind", [
+          redisServerSchema.extend({ kind: nodes, ...caFile, ...welcome }),
+          elastiCacheSettingsSchema.safeExtend(residency),
+          memoryDbSettingsSchema.safeExtend(residency),
+        ]),
       ),
     )
     .default({}),
@@ -73,6 +82,7 @@ export const configuredSchema = z.strictObject({
       z.discriminatedUnion("kind", [
         s3ServerSchema.extend({ ...caFile, ...welcome }),
         fileSystemSchema.extend(welcome),
+        awsStorageSettingsSchema.safeExtend(residency),
       ]),
     )
     .default({}),
@@ -94,7 +104,7 @@ export type Configured = z.infer<typeof configuredSchema>;
 export type ConfiguredServer = Configured[StoreName][string];
 
 /** Kinds of servers on which the provider of a cloud makes a place for each tenant. */
-const cloudKinds = ["cloudnativepg", "rds", "kubernetes"] as const;
+const cloudKinds = ["cloudnativepg", "rds", "elasticache", "memorydb", "aws", "kubernetes"] as const;
 export type CloudServer = Extract<ConfiguredServer, { kind: (typeof cloudKinds)[number] }>;
 type Cloud<S extends StoreName> = Extract<Configured[S][string], { kind: (typeof cloudKinds)[number] }>;
 export type CloudServers = { readonly [S in StoreName]: Readonly<Record<string, Cloud<S>>> };

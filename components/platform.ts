@@ -5,6 +5,9 @@ import type * as pulumi from "@pulumi/pulumi";
 import { type Platform, platformSchema } from "../provider/config.ts";
 import { type StoreName, storeNames } from "../provider/inputs.ts";
 import type { ServerInfo, Servers } from "../tenants/placement.ts";
+import { nativeCacheServers } from "./aws/cache-settings.ts";
+import { nativeStorageServer } from "./aws/storage-settings.ts";
+import { PlatformError } from "./platform-error.ts";
 import {
   type CloudServer,
   type CloudServers,
@@ -15,6 +18,8 @@ import {
   emptyClouds,
   isCloud,
 } from "./platform-forms.ts";
+
+export { PlatformError } from "./platform-error.ts";
 
 export interface PlatformConfig {
   /** For the provider: administrators' logins included, so only ever handed on as a secret. */
@@ -29,11 +34,6 @@ export interface PlatformConfig {
   readonly delivery?: Delivery;
   /** Absolute path of the CA's file of each server (`postgres/main`), for the applications. */
   readonly caFiles: Readonly<Record<string, string>>;
-}
-
-/** Configuration that a person can mend: shown without a stack trace. */
-export class PlatformError extends Error {
-  override readonly name = "PlatformError";
 }
 
 /**
@@ -76,6 +76,7 @@ export function parsePlatform(value: unknown, place: string, folder: string): Pl
     for (const [name, configured] of named) {
       if (isCloud(configured)) {
         (clouds[store] as Record<string, CloudServer>)[name] = withPaths(configured, folder);
+        Object.assign(native, nativePart(name, configured));
         continue;
       }
       const { residency: _residency, capacity: _capacity, ...server } = configured;
@@ -104,6 +105,19 @@ function infoOf(name: string, server: ConfiguredServer): ServerInfo {
   // The region that a server of S3's kind signs with need not be a place.
   const lies = "region" in server && server.kind !== "s3" ? server.region : undefined;
   return { name, kind: server.kind, region: server.residency ?? lies, capacity: server.capacity };
+}
+
+/** What the native provider gets of a cloud's server: it makes folders, and empties what a removed tenant had. */
+function nativePart(name: string, server: CloudServer): Readonly<Record<string, unknown>> {
+  switch (server.kind) {
+    case "aws":
+      return { [name]: nativeStorageServer(server) };
+    case "elasticache":
+    case "memorydb":
+      return nativeCacheServers(name, server);
+    default:
+      return {};
+  }
 }
 
 function withPaths<S extends CloudServer>(server: S, folder: string): S {

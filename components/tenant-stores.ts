@@ -3,7 +3,8 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { Platform } from "../provider/config.ts";
 import type { SqlFile, StoreName } from "../provider/inputs.ts";
 import type { TenantRecord } from "../tenants/load.ts";
-import type { Clouds } from "./clouds.ts";
+import type { AwsStorageAccess } from "./aws/tenant-access.ts";
+import { type Clouds, siloEngineOf } from "./clouds.ts";
 import type { MigrationFile } from "./kubernetes/migration-script.ts";
 import { postgresNames, redisNames, storageNames } from "./naming.ts";
 import { PlatformError, type PlatformConfig } from "./platform.ts";
@@ -31,8 +32,7 @@ export interface TenantArguments {
   readonly migrationFiles: readonly MigrationFile[];
   /** The PostgreSQL server with the catalogue of tenants. */
   readonly catalogue: string;
-  /** There where the platform has servers of clouds. */
-  readonly clouds?: Clouds;
+  readonly clouds: Clouds;
 }
 
 export interface TenantOptions {
@@ -61,11 +61,11 @@ export interface PostgresConnections {
 }
 
 export interface RedisConnections {
-  readonly host: string;
-  readonly port: number;
-  readonly username: string;
+  readonly host: pulumi.Input<string>;
+  readonly port: pulumi.Input<number>;
+  readonly username: pulumi.Input<string>;
   readonly password: pulumi.Output<string>;
-  readonly keyPrefix: string;
+  readonly keyPrefix: pulumi.Input<string>;
   readonly defaultTtlSeconds: number;
   readonly caFile?: string;
 }
@@ -80,7 +80,9 @@ export type StorageConnections =
       readonly region: string;
       readonly caFile?: string;
     }
-  | { readonly root: string; readonly prefix: string };
+  | { readonly root: string; readonly prefix: string }
+  /** On AWS: a role, access point or grant. */
+  | AwsStorageAccess;
 
 export interface Neo4jConnections {
   readonly uri: pulumi.Output<string>;
@@ -127,7 +129,8 @@ export function postgresPlace(
         server: name,
         extensions: sources.extensions,
         catalogue: sources.catalogue,
-        engine: sources.clouds?.siloEngine(record, sources.migrationFiles) ?? databaseEngine(record, sources.platform),
+        engine:
+          siloEngineOf(sources.clouds, record, sources.migrationFiles) ?? databaseEngine(record, sources.platform),
       },
       { provider: options.provider },
     );
@@ -169,14 +172,25 @@ function databaseEngine(record: TenantRecord, platform: PlatformConfig): SiloEng
 
 export function redisPlace(
   record: TenantRecord,
-  { platform, secret }: TenantArguments,
+  { platform, secret, clouds }: TenantArguments,
   options: TenantOptions,
 ): Made<TenantRedisAcl, RedisConnections> | undefined {
   if (record.redis === undefined) return undefined;
+  const args = { ...sharedArgs(record, options), secret, rotation: record.redis.rotation };
+  const { defaultTtlSeconds } = record.redis;
+  const aws = clouds.aws?.cache(record);
+  if (aws !== undefined) {
+    const server = record.placement.redis ?? "";
+    const component = new TenantRedisAcl(record.id, { ...args, server, aws }, { provider: options.provider });
+    const { username, password, keyPrefix, endpoint } = component;
+    const { host = "", port = 0 } = endpoint ?? {};
+    const connection = { host, port, username, password, keyPrefix, defaultTtlSeconds };
+    return { component, connection, resources: [component.user] };
+  }
   const { name, server } = placed(record, "redis", platform);
   const component = new TenantRedisAcl(
     record.id,
-    { ...sharedArgs(record, options), server: name, secret, rotation: record.redis.rotation },
+    { ...args, server: name, topology: server.topology },
     { provider: options.provider },
   );
   const [primary] = server.nodes;
@@ -185,9 +199,9 @@ export function redisPlace(
     connection: {
       host: primary?.host ?? "",
       port: primary?.port ?? 0,
-      ...redisNames(record.prefix, record.id),
+      ...redisNames(record.prefix, record.id, { cluster: server.topology === "cluster" }),
       password: component.password,
-      defaultTtlSeconds: record.redis.defaultTtlSeconds,
+      defaultTtlSeconds,
       caFile: platform.caFiles[`redis/${name}`],
     },
     resources: [component.user],
@@ -196,35 +210,30 @@ export function redisPlace(
 
 export function storagePlace(
   record: TenantRecord,
-  { platform }: TenantArguments,
+  { platform, clouds }: TenantArguments,
   options: TenantOptions,
 ): Made<TenantBucketPrefix, StorageConnections> | undefined {
   if (record.storage === undefined) return undefined;
   const { name, server } = placed(record, "storage", platform);
+  const { folders, rotation } = record.storage;
   const component = new TenantBucketPrefix(
     record.id,
-    {
-      ...sharedArgs(record, options),
-      server: name,
-      folders: record.storage.folders,
-      rotation: record.storage.rotation,
-    },
+    { ...sharedArgs(record, options), server: name, folders, rotation, aws: clouds.aws?.bucket(record) },
     { provider: options.provider },
   );
   const { prefix } = storageNames(record.prefix, record.id);
-  const connection =
-    server.kind === "filesystem"
-      ? { root: server.root, prefix }
-      : {
-          endpoint: server.kind === "s3" ? server.endpoint : `https://s3.${server.region}.amazonaws.com`,
-          bucket: server.bucket,
-          prefix,
-          accessKeyId: component.accessKeyId,
-          secretAccessKey: component.secretAccessKey,
-          region: server.region,
-          caFile: platform.caFiles[`storage/${name}`],
-        };
-  return { component, connection, resources: [component.prefix] };
+  return { component, connection: storageConnection(), resources: [component.prefix] };
+
+  function storageConnection(): StorageConnections {
+    if (component.aws !== undefined) return component.aws;
+    if (server.kind === "filesystem") return { root: server.root, prefix };
+    if (server.kind === "aws")
+      throw new PlatformError(`tenant ${record.id}: the bucket of ${name} has no access for it`);
+    const { endpoint, bucket, region } = server;
+    const { accessKeyId, secretAccessKey } = component;
+    const caFile = platform.caFiles[`storage/${name}`];
+    return { endpoint, bucket, prefix, accessKeyId, secretAccessKey, region, caFile };
+  }
 }
 
 export function neo4jPlace(
@@ -241,7 +250,7 @@ export function neo4jPlace(
       server: name,
       secret,
       rotation: record.neo4j.rotation,
-      instance: clouds === undefined ? undefined : (parent) => clouds.neo4jInstance(record, parent),
+      instance: (parent) => clouds.kubernetes?.neo4jInstance(record, parent),
     },
     { provider: options.provider },
   );

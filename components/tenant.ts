@@ -105,7 +105,7 @@ function deliver(
       return { resource, reference: `file:${delivery.folder}/${record.id}.json` };
     }
     case "kubernetes": {
-      const resource = clouds?.credentialsSecret(record, delivery.cluster, credentials);
+      const resource = clouds.kubernetes?.credentialsSecret(record, delivery.cluster, credentials);
       return resource === undefined ? undefined : { resource, reference: resource.reference };
     }
   }

@@ -103,6 +103,15 @@ function credentialText(id: string, tenant: Connections, { postgres, redis, stor
       variable("AWS_SECRET_ACCESS_KEY", storage.secretAccessKey),
       ...(storage.caFile === undefined ? [] : [variable("AWS_CA_BUNDLE", storage.caFile)]),
     );
+  } else if (storage !== undefined && "access" in storage) {
+    lines.push(
+      "",
+      `# object storage: access by ${storage.access}; docs/aws-storage.md tells how a session is opened`,
+      variable("AWS_REGION", storage.region),
+      variable("STORAGE_BUCKET", storage.accessPointAlias ?? storage.bucket),
+      variable("STORAGE_PREFIX", storage.prefix),
+      ...(storage.roleArn === undefined ? [] : [variable("STORAGE_ROLE_ARN", storage.roleArn)]),
+    );
   } else if (storage !== undefined) {
     lines.push("", "# files", variable("STORAGE_ROOT", `${storage.root}/${storage.prefix}`));
   }

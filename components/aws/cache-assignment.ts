@@ -3,7 +3,7 @@
  * that it depends on nothing but the tenant and the caches' names.
  */
 import { createHash } from "node:crypto";
-import { PlatformError } from "../platform.ts";
+import { PlatformError } from "../platform-error.ts";
 import type { CacheSettings } from "./cache-settings.ts";
 
 export interface CacheTenant {

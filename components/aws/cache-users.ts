@@ -2,7 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { TenantState } from "../../provider/inputs.ts";
 import { awsName, redisNames } from "../naming.ts";
-import { PlatformError } from "../platform.ts";
+import { PlatformError } from "../platform-error.ts";
 import { passwordOutput } from "../secrets.ts";
 import { accessString, engineOf } from "./access-string.ts";
 import { type CacheTenant, cacheOf } from "./cache-assignment.ts";

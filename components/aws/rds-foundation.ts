@@ -3,7 +3,7 @@ import * as ec2 from "@pulumi/aws/ec2/index.js";
 import * as rds from "@pulumi/aws/rds/index.js";
 import * as vpc from "@pulumi/aws/vpc/index.js";
 import * as pulumi from "@pulumi/pulumi";
-import { PlatformError } from "../platform.ts";
+import { PlatformError } from "../platform-error.ts";
 import { ingressRules } from "./rds-access.ts";
 import type { RdsServer } from "./rds-config.ts";
 import { postgresPort } from "./rds-names.ts";

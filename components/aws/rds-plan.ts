@@ -1,5 +1,5 @@
 /** What a tenant's record and the platform's entry mean on Amazon RDS; what they cannot mean is refused, all at once. */
-import { PlatformError } from "../platform.ts";
+import { PlatformError } from "../platform-error.ts";
 import { backupWindow, windowsMeet } from "./backup-window.ts";
 import { leastStorageGiB, mostStorageGiB, type RdsServer } from "./rds-config.ts";
 

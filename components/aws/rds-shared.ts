@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { PostgresServer } from "../../provider/config.ts";
-import { PlatformError } from "../platform.ts";
+import { PlatformError } from "../platform-error.ts";
 import { passwordOutput } from "../secrets.ts";
 import type { RdsFoundation } from "./rds-foundation.ts";
 import { madeInside, providerOnServer, verifierOutput } from "./rds-inside.ts";

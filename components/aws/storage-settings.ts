@@ -1,7 +1,7 @@
 /** What a stack's configuration says of a bucket on AWS, and how many tenants each way of access carries. */
 import { z } from "zod";
 import type { AwsStorageServer } from "../../provider/config.ts";
-import { PlatformError } from "../platform.ts";
+import { PlatformError } from "../platform-error.ts";
 
 export const accessKinds = ["abac", "access-grants", "access-point", "role"] as const;
 export type AccessKind = (typeof accessKinds)[number];

@@ -5,7 +5,7 @@ import * as s3 from "@pulumi/aws/s3/index.js";
 import * as s3control from "@pulumi/aws/s3control/index.js";
 import * as pulumi from "@pulumi/pulumi";
 import { awsName, storageNames } from "../naming.ts";
-import { PlatformError } from "../platform.ts";
+import { PlatformError } from "../platform-error.ts";
 import type { TenantArgs } from "../tenant-args.ts";
 import { rolePath } from "./bucket-access.ts";
 import type { BucketBaseline } from "./bucket-baseline.ts";

@@ -63,6 +63,7 @@ const files = {
   extensions: [],
   migrationFiles: [],
   catalogue: "main",
+  clouds: {},
 };
 
 async function build(tenant: TenantRecord): Promise<{ registered: Registered[]; result: Tenant }> {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rdsServerSchema } from "../../../components/aws/rds-config.ts";
-import { Clouds } from "../../../components/clouds.ts";
+import { AwsClouds } from "../../../components/clouds-aws.ts";
 import { parsePlatform } from "../../../components/platform.ts";
 import { TenantDatabaseSilo } from "../../../components/tenant-database-silo.ts";
 import { TenancyProvider } from "../../../provider/resources.ts";
@@ -42,14 +42,14 @@ function build(server: object = {}, silo: object = {}, others: readonly TenantRe
       );
       const tenant = { ...record, silo: { ...settings, ...silo } } as unknown as TenantRecord;
       const provider = new TenancyProvider("platform", { config: "{}" });
-      const clouds = new Clouds({
+      const clouds = new AwsClouds({
         platform,
         secret: pulumi.secret(secretText),
         tenants: [tenant, ...others],
         provider,
         dependsOn: [],
       });
-      const engine = clouds.siloEngine(tenant, []);
+      const engine = clouds.siloEngine(tenant);
       if (engine === undefined) throw new Error("the entry has no engine");
       return new TenantDatabaseSilo(
         "acme",

@@ -4,7 +4,7 @@ import { aclUserHandler } from "../../../provider/redis/acl-user.ts";
 import { answer, closeAll, connect, connectAdmin, newContext, newTenant, redisServer, waiver } from "./support.ts";
 
 const handler = aclUserHandler({
-  platform: { postgres: {}, storage: {}, redis: { main: { ...redisServer(), users: "external" } } },
+  platform: { postgres: {}, storage: {}, neo4j: {}, redis: { main: { ...redisServer(), users: "external" } } },
 });
 afterAll(async () => {
   closeAll();
