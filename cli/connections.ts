@@ -52,7 +52,9 @@ const connectionsSchema = z.object({
         bucket: z.string(),
         prefix: z.string(),
         roleArn: z.string().optional(),
-        sessionTags: z.array(z.object({ key: z.string(), value: z.string() })).optional(),
+        sessionTags: z
+          .object({ tenant: z.string(), tenantPrefix: z.string(), kmsKeyArn: z.string().optional() })
+          .optional(),
         accessPointAlias: z.string().optional(),
         grantTarget: z.string().optional(),
         kmsKeyArn: z.string(),
