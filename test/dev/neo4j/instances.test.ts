@@ -1,4 +1,5 @@
 /** The manager of Neo4j instances with a stand-in for Neo4j: what it remembers, starts, ends and tells. */
+import { once } from "node:events";
 import { existsSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { mkdtemp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -283,6 +284,20 @@ it("closing ends every process and gives up what is under way", async () => {
   expect([...(await pidsOf("a-1")), ...(await pidsOf("b-1"))]).toEqual([]);
   expect(await processesOf(home("b-1"))).toEqual([]);
   await expect(instances.put("a-1", wanted)).rejects.toMatchObject({ status: 503 });
+});
+
+it("closing waits for what is under way to have ended", async () => {
+  let ended = false;
+  engine.make = async (_place, _password, signal) => {
+    await once(signal, "abort");
+    await delay(50);
+    ended = true;
+  };
+  const slow = expect(instances.put("a-1", wanted)).rejects.toMatchObject({ status: 503 });
+  await waitFor(() => existsSync(home("a-1")));
+  await instances.close();
+  expect(ended).toBe(true);
+  await slow;
 });
 
 it("without Java it says what to install, still stops what runs, and tries again when asked again", async () => {
