@@ -58,11 +58,11 @@ export function nativeStorageServer({ region, bucket }: AwsStorageSettings): Aws
   return { kind: "aws", region, bucket };
 }
 
-/** Sources: docs/aws-storage.md. Roles: 1,000 an account, 5,000 on request. */
+/** Sources: docs/aws-storage.md. Roles: 1,000 an account, at most 5,000 on request; the others have no known end. */
 const limits: Readonly<Record<AccessKind, { readonly usual: number; readonly most: number; readonly what: string }>> = {
   abac: { usual: Infinity, most: Infinity, what: "one role" },
-  "access-grants": { usual: 100_000, most: 100_000, what: "grants an instance" },
-  "access-point": { usual: 10_000, most: 10_000, what: "access points an account and region" },
+  "access-grants": { usual: 100_000, most: Infinity, what: "grants an instance" },
+  "access-point": { usual: 10_000, most: Infinity, what: "access points an account and region" },
   role: { usual: 1_000, most: 5_000, what: "roles an account" },
 };
 
