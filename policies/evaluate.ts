@@ -1,6 +1,17 @@
 /** Runs rules over resources: pure, and the same for the CLI's pack, `npm run policy` and the tests. */
 import { type Configuration, configuredFor } from "./configuration.ts";
-import { type Finding, messageOf, parentsOf, type Resource, type Rule } from "./rule.ts";
+import {
+  type Context,
+  type Finding,
+  messageOf,
+  parentsOf,
+  type Resource,
+  type ResourceRule,
+  type Rule,
+  undecided,
+} from "./rule.ts";
+import { subjectOf } from "./support/verdict.ts";
+import { watched } from "./values.ts";
 
 export type Level = "mandatory" | "advisory";
 
@@ -42,12 +53,21 @@ export function evaluate(
       return [...rule.check(own, context)].map((finding) => verdictOf(rule, enforcement, finding, finding.urn));
     }
     return own.flatMap((resource) =>
-      // The engine tells no references of a resource that is checked by itself.
-      [...rule.check({ ...resource, references: {} }, context)].map((finding) =>
-        verdictOf(rule, enforcement, finding, resource.urn),
-      ),
+      checkResource(rule, resource, context).map((finding) => verdictOf(rule, enforcement, finding, resource.urn)),
     );
   });
+}
+
+/**
+ * What a rule says of one resource. A rule that looked at a value which is not known yet, and does not say so itself,
+ * has decided on the literal ones alone: that is told, and never passed over.
+ */
+export function checkResource(rule: ResourceRule, resource: Resource, context: Context<unknown>): Finding[] {
+  const { props, touched } = watched(resource.props);
+  // The engine tells no references of a resource that is checked by itself.
+  const findings = [...rule.check({ ...resource, props, references: {} }, context)];
+  if (touched.size === 0 || findings.some(({ kind }) => kind === "undecided")) return findings;
+  return [...findings, undecided(`${subjectOf(resource)}: ${[...touched].join(", ")}`)];
 }
 
 export function verdictOf(rule: Rule, enforcement: Level, finding: Finding, urn: string | undefined): Verdict {

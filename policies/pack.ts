@@ -1,6 +1,6 @@
 /** The rules as policies of Pulumi's CrossGuard. Only index.ts serves them. */
 import type { PolicyResource, ReportViolation, ResourceValidationPolicy, StackValidationPolicy } from "@pulumi/policy";
-import { type Verdict, verdictOf } from "./evaluate.ts";
+import { checkResource, type Verdict, verdictOf } from "./evaluate.ts";
 import { type Finding, parentsOf, type Resource, type Rule, settingsOf, stackOf } from "./rule.ts";
 import { plainProperties } from "./values.ts";
 
@@ -47,7 +47,7 @@ export function policyOf(rule: Rule): Policy {
             : { provider: { type: provider.type, props: plainProperties(provider.props) } }),
         };
         const parentOf = (of: string): string | undefined => (of === urn ? opts.parent : undefined);
-        tell(rule, rule.check(resource, context(stackOf(urn), args.getConfig(), parentOf)), report, urn);
+        tell(rule, checkResource(rule, resource, context(stackOf(urn), args.getConfig(), parentOf)), report, urn);
       },
     };
   }

@@ -127,7 +127,7 @@ export function settingsOf(rule: Rule, configured: Readonly<Record<string, unkno
  * A value for a message: quoted, cut, and on one line. Only for values that are no secrets.
  */
 export function shown(value: Value | undefined): string {
-  if (value === undefined) return "nothing";
+  if (value === undefined) return "not set";
   const json = JSON.stringify(value);
   return json.length > 120 ? `${json.slice(0, 117)}…` : json;
 }

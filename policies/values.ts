@@ -95,6 +95,25 @@ export function list(value: Value | undefined): readonly Value[] {
   return isList(value) ? value : [];
 }
 
+/**
+ * The same properties, and the paths of the unknown values that were looked at: whoever reads one has decided without
+ * it.
+ */
+export function watched(properties: Properties): { readonly props: Properties; readonly touched: ReadonlySet<string> } {
+  const touched = new Set<string>();
+  const watch = <T extends object>(value: T, path: string): T =>
+    new Proxy(value, {
+      get(target, key, receiver) {
+        const inner: unknown = Reflect.get(target, key, receiver);
+        if (typeof key === "symbol" || !Object.hasOwn(target, key)) return inner;
+        const here = path === "" ? key : `${path}.${key}`;
+        if (inner === unknown) touched.add(here);
+        return typeof inner === "object" && inner !== null && inner !== unknown ? watch(inner, here) : inner;
+      },
+    });
+  return { props: watch(properties, ""), touched };
+}
+
 /** Whether any part of a value is unknown. */
 export function holdsUnknown(value: Value | undefined): boolean {
   if (value === unknown) return true;

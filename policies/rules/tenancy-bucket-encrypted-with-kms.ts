@@ -23,6 +23,10 @@ export default stackRule({
     const configurations = new Companions(ofType(resources, ...bucketEncryption), "bucket");
     for (const bucket of ofType(resources, ...bucketTypes)) {
       const [configuration] = configurations.of(bucket, bucket.props.bucket);
+      if (configuration === undefined && configurations.mayHave(bucket.props.bucket)) {
+        yield undecided(`${subjectOf(bucket)}: its name`, bucket.urn);
+        continue;
+      }
       if (configuration === undefined) {
         yield { urn: bucket.urn, message: `${subjectOf(bucket)} has no configuration of its encryption` };
         continue;

@@ -1,4 +1,4 @@
-import { stackRule } from "../rule.ts";
+import { stackRule, undecided } from "../rule.ts";
 import { bucket as bucketTypes, bucketPolicy } from "../support/aws-types.ts";
 import { Companions, ofType } from "../support/links.ts";
 import { subjectOf } from "../support/verdict.ts";
@@ -20,7 +20,8 @@ export default stackRule({
     const policies = new Companions(ofType(resources, bucketPolicy), "bucket");
     for (const bucket of ofType(resources, ...bucketTypes)) {
       if (policies.of(bucket, bucket.props.bucket).length > 0) continue;
-      yield { urn: bucket.urn, message: `${subjectOf(bucket)} has no bucket policy` };
+      if (policies.mayHave(bucket.props.bucket)) yield undecided(`${subjectOf(bucket)}: its name`, bucket.urn);
+      else yield { urn: bucket.urn, message: `${subjectOf(bucket)} has no bucket policy` };
     }
   },
 });

@@ -24,7 +24,10 @@ export default stackRule({
     const blocks = new Companions(ofType(resources, publicAccessBlock), "bucket");
     for (const bucket of ofType(resources, ...bucketTypes)) {
       const [block] = blocks.of(bucket, bucket.props.bucket);
-      if (block === undefined) yield { urn: bucket.urn, message: `${subjectOf(bucket)} does not block public access` };
+      if (block === undefined && blocks.mayHave(bucket.props.bucket)) {
+        yield undecided(`${subjectOf(bucket)}: its name`, bucket.urn);
+      } else if (block === undefined)
+        yield { urn: bucket.urn, message: `${subjectOf(bucket)} does not block public access` };
     }
     for (const block of ofType(resources, publicAccessBlock)) {
       for (const name of switches) {

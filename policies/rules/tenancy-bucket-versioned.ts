@@ -22,7 +22,8 @@ export default stackRule({
     for (const bucket of ofType(resources, ...bucketTypes)) {
       const [versioning] = versionings.of(bucket, bucket.props.bucket);
       const status = at(versioning?.props, "versioningConfiguration", "status");
-      if (status === unknown) yield undecided(`${subjectOf(bucket)}: its versioning`, bucket.urn);
+      const open = versioning === undefined && versionings.mayHave(bucket.props.bucket);
+      if (status === unknown || open) yield undecided(`${subjectOf(bucket)}: its versioning`, bucket.urn);
       else if (status !== "Enabled")
         yield { urn: bucket.urn, message: `${subjectOf(bucket)} keeps no former versions` };
     }

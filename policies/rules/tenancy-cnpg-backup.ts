@@ -1,10 +1,10 @@
-import { stackRule } from "../rule.ts";
+import { stackRule, undecided } from "../rule.ts";
 import { cnpgCluster, scheduledBackup } from "../support/kubernetes-types.ts";
-import { Companions, objectName, ofType } from "../support/links.ts";
+import { Companions, ofType } from "../support/links.ts";
 import { choice } from "../support/settings.ts";
 import { rosterType } from "../support/tenants.ts";
 import { isTrue, subjectOf } from "../support/verdict.ts";
-import { at, list } from "../values.ts";
+import { at, holdsUnknown, list, unknown } from "../values.ts";
 
 export default stackRule<{ everyCluster: boolean }>({
   name: "tenancy-cnpg-backup",
@@ -25,14 +25,19 @@ export default stackRule<{ everyCluster: boolean }>({
     if (!settings.everyCluster) return;
     const schedules = new Companions(ofType(resources, scheduledBackup), "spec.cluster.name");
     for (const cluster of ofType(resources, cnpgCluster)) {
-      const plugins = list(at(cluster.props, "spec", "plugins"));
-      if (!plugins.some((plugin) => isTrue(at(plugin, "isWALArchiver")))) {
-        yield { urn: cluster.urn, message: `${subjectOf(cluster)} does not archive its write-ahead log` };
+      const plugins = at(cluster.props, "spec", "plugins");
+      if (!list(plugins).some((plugin) => isTrue(at(plugin, "isWALArchiver")))) {
+        if (holdsUnknown(plugins)) yield undecided(`${subjectOf(cluster)}: spec.plugins`, cluster.urn);
+        else yield { urn: cluster.urn, message: `${subjectOf(cluster)} does not archive its write-ahead log` };
       }
-      const running = schedules
-        .of(cluster, objectName(cluster))
-        .filter(({ props }) => !isTrue(at(props, "spec", "suspend")));
-      if (running.length === 0) yield { urn: cluster.urn, message: `${subjectOf(cluster)} has no scheduled backup` };
+      const name = at(cluster.props, "metadata", "name");
+      const own = schedules.of(cluster, name);
+      const suspended = own.map(({ props }) => at(props, "spec", "suspend"));
+      if (suspended.includes(unknown) || (own.length === 0 && schedules.mayHave(name))) {
+        yield undecided(`${subjectOf(cluster)}: its scheduled backups`, cluster.urn);
+      } else if (suspended.every(isTrue)) {
+        yield { urn: cluster.urn, message: `${subjectOf(cluster)} has no scheduled backup` };
+      }
     }
   },
 });

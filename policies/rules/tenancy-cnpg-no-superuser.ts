@@ -1,7 +1,7 @@
-import { resourceRule } from "../rule.ts";
+import { resourceRule, shown } from "../rule.ts";
 import { cnpgCluster } from "../support/kubernetes-types.ts";
 import { isTrue, subjectOf } from "../support/verdict.ts";
-import { at, list, text } from "../values.ts";
+import { at, list, text, unknown } from "../values.ts";
 
 const attributes = ["superuser", "bypassrls", "createrole", "createdb", "replication"];
 
@@ -29,12 +29,14 @@ export default resourceRule<{ provisioners: readonly string[] }>({
     const access = at(cluster.props, "spec", "enableSuperuserAccess");
     if (isTrue(access)) yield { message: `${subjectOf(cluster)}: enableSuperuserAccess is true` };
     for (const role of list(at(cluster.props, "spec", "managed", "roles"))) {
-      const name = text(at(role, "name")) ?? "";
-      if (at(role, "ensure") === "absent") continue;
+      const name = at(role, "name");
+      const ensure = at(role, "ensure");
+      if (ensure === "absent" || ensure === unknown) continue;
       for (const attribute of attributes) {
         if (!isTrue(at(role, attribute))) continue;
-        if (settings.provisioners.includes(name) && ["createrole", "createdb"].includes(attribute)) continue;
-        yield { message: `${subjectOf(cluster)}: the role ${name} has ${attribute}` };
+        const provisions = name === unknown || settings.provisioners.includes(text(name) ?? "");
+        if (provisions && ["createrole", "createdb"].includes(attribute)) continue;
+        yield { message: `${subjectOf(cluster)}: the role ${shown(name)} has ${attribute}` };
       }
     }
   },

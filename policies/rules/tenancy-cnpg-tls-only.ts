@@ -41,6 +41,8 @@ export default resourceRule({
         [database, user, address].every((field) => field === "all") &&
         method === "reject",
     );
-    if (!rejecting) yield { message: `${subjectOf(cluster)}: no line of pg_hba rejects plain connections` };
+    // A line that is not known yet may be it: the pack tells so.
+    if (!rejecting && !list(rules).includes(unknown))
+      yield { message: `${subjectOf(cluster)}: no line of pg_hba rejects plain connections` };
   },
 });

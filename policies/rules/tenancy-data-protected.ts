@@ -1,9 +1,9 @@
-import { stackRule } from "../rule.ts";
+import { stackRule, undecided } from "../rule.ts";
 import { bucket, kmsKey, memorydbCluster, rdsCluster, rdsInstance, replicationGroup } from "../support/aws-types.ts";
 import { cnpgCluster, namespace, objectStore } from "../support/kubernetes-types.ts";
 import { nativeTypes, rosterType, Tenants } from "../support/tenants.ts";
 import { subjectOf } from "../support/verdict.ts";
-import { text } from "../values.ts";
+import { text, unknown } from "../values.ts";
 
 /** Held for tenants only where they are a tenant's: a platform's namespace holds no data. */
 const tenantOnly = [namespace, objectStore] as const;
@@ -44,6 +44,14 @@ export default stackRule({
       if (id === undefined && (tenantOnly as readonly string[]).includes(resource.type)) continue;
       const state = tenants.get(id)?.state ?? text(resource.props.state);
       if (state === "offboarding") continue;
+      if (id !== undefined && (resource.props.state === unknown || tenants.isPartial(id))) {
+        yield undecided(`${subjectOf(resource)}: the state of its tenant`, resource.urn);
+        continue;
+      }
+      if (id === undefined && resource.props.tenant === unknown) {
+        yield undecided(`${subjectOf(resource)}: tenant`, resource.urn);
+        continue;
+      }
       // With nobody left the platform's own may go.
       const shared = id === undefined && tenants.roster !== undefined && tenants.ids.length > 0;
       if (shared && live.length === 0) continue;

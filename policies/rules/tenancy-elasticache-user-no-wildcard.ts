@@ -2,7 +2,7 @@ import { resourceRule } from "../rule.ts";
 import { cacheUser } from "../support/aws-types.ts";
 import { wildcardFindings } from "../support/redis-acl.ts";
 import { isTrue, subjectOf } from "../support/verdict.ts";
-import { at, text } from "../values.ts";
+import { at, text, unknown } from "../values.ts";
 
 export default resourceRule({
   name: "tenancy-elasticache-user-no-wildcard",
@@ -23,6 +23,7 @@ export default resourceRule({
     const open =
       isTrue(user.props.noPasswordRequired) || at(user.props, "authenticationMode", "type") === "no-password-required";
     const isOff = (text(user.props.accessString) ?? "").split(/\s+/).includes("off");
-    if (open && !isOff) yield { message: `${subjectOf(user)} logs in without a password` };
+    if (open && !isOff && user.props.accessString !== unknown)
+      yield { message: `${subjectOf(user)} logs in without a password` };
   },
 });

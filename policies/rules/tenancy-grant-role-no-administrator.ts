@@ -1,7 +1,7 @@
 import { resourceRule } from "../rule.ts";
 import { names } from "../support/settings.ts";
 import { isTrue, subjectOf } from "../support/verdict.ts";
-import { at, list, text } from "../values.ts";
+import { at, list, text, unknown } from "../values.ts";
 
 /** Members read all tenants' tables, files of the server, or everybody's queries. */
 const powerful =
@@ -23,7 +23,10 @@ export default resourceRule<{ provisioners: readonly string[] }>({
   settings: { provisioners: names("Names of roles that this may be granted to.", ["tenancy_provisioner"]) },
   *check(resource, { settings }) {
     const isGrant = resource.type.endsWith(":GrantRole");
-    const member = text(isGrant ? resource.props.role : resource.props.name) ?? resource.name;
+    const name = isGrant ? resource.props.role : resource.props.name;
+    // It may be the provisioner: the pack tells that nobody knows yet.
+    if (name === unknown) return;
+    const member = text(name) ?? resource.name;
     if (settings.provisioners.includes(member)) return;
     const groups = isGrant ? [at(resource.props, "grantRole")] : list(resource.props.roles);
     for (const group of groups) {

@@ -19,6 +19,7 @@ export default resourceRule({
   types: [replicationGroup, serverlessCache, memorydbCluster],
   *check(store) {
     const name = property[store.type] ?? "kmsKeyId";
-    if (store.props[name] === undefined) yield { message: `${subjectOf(store)} has no key of its own: no ${name}` };
+    // A key that the update makes is not known yet, and a key all the same.
+    if (!Object.hasOwn(store.props, name)) yield { message: `${subjectOf(store)} has no key of its own: no ${name}` };
   },
 });

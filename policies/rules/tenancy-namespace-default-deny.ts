@@ -1,9 +1,9 @@
-import { type Resource, stackRule } from "../rule.ts";
+import { type Resource, stackRule, undecided } from "../rule.ts";
 import { namespace, networkPolicy } from "../support/kubernetes-types.ts";
 import { tenantNamespaces } from "../support/namespaces.ts";
 import { ownTenant, rosterType } from "../support/tenants.ts";
 import { subjectOf } from "../support/verdict.ts";
-import { at, isProperties, list } from "../values.ts";
+import { at, holdsUnknown, isProperties, list } from "../values.ts";
 
 export default stackRule({
   name: "tenancy-namespace-default-deny",
@@ -19,10 +19,14 @@ export default stackRule({
   enforcement: "mandatory",
   types: [rosterType, namespace, networkPolicy],
   *check(resources, context) {
-    for (const { tenant, resource, objects } of tenantNamespaces(resources, networkPolicy, context)) {
+    for (const { tenant, resource, objects, isOpen } of tenantNamespaces(resources, networkPolicy, context)) {
       const denied = new Set(objects.filter(selectsAll).flatMap(deniedBy));
       for (const direction of ["Ingress", "Egress"]) {
         if (denied.has(direction)) continue;
+        if (isOpen || objects.some(isPartial)) {
+          yield undecided(`${subjectOf(resource)}: its network policies`, resource.urn);
+          continue;
+        }
         const place =
           ownTenant(resource) === undefined ? `tenant ${tenant}: ${subjectOf(resource)}` : subjectOf(resource);
         yield { urn: resource.urn, message: `${place} has no policy that denies all ${direction.toLowerCase()}` };
@@ -30,6 +34,11 @@ export default stackRule({
     }
   },
 });
+
+/** Whether what the policy selects and denies is not known yet. */
+function isPartial({ props }: Resource): boolean {
+  return ["podSelector", "policyTypes"].some((part) => holdsUnknown(at(props, "spec", part)));
+}
 
 function selectsAll(policy: Resource): boolean {
   const selector = at(policy.props, "spec", "podSelector");

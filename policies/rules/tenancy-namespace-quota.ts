@@ -30,11 +30,11 @@ export default stackRule<{ limits: readonly string[] }>({
   },
   *check(resources, context) {
     const { settings } = context;
-    for (const { tenant, resource, objects } of tenantNamespaces(resources, quota, context)) {
+    for (const { tenant, resource, objects, isOpen } of tenantNamespaces(resources, quota, context)) {
       const place =
         ownTenant(resource) === undefined ? `tenant ${tenant}: ${subjectOf(resource)}` : subjectOf(resource);
       const hard = objects.map((object) => at(object.props, "spec", "hard"));
-      if (hard.includes(unknown)) {
+      if (hard.includes(unknown) || (isOpen && objects.length === 0)) {
         yield undecided(`${place}: spec.hard`, resource.urn);
         continue;
       }

@@ -1,7 +1,7 @@
-import { type Resource, stackRule } from "../rule.ts";
+import { type Resource, stackRule, undecided } from "../rule.ts";
 import { ofType } from "../support/links.ts";
 import { findProvider, platformOf, providerType } from "../support/platform.ts";
-import { at, isProperties, text } from "../values.ts";
+import { at, isProperties, text, unknown } from "../values.ts";
 
 const database = "tenancy:neo4j:Database";
 
@@ -21,6 +21,7 @@ export default stackRule({
   types: [providerType, database],
   *check(resources) {
     const platform = platformOf(findProvider(resources));
+    if (platform === unknown) yield undecided("the platform's configuration");
     const places = new Map<string, string>();
     for (const resource of ofType(resources, database)) {
       const tenant = text(resource.props.tenant);

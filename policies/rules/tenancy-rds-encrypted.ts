@@ -23,7 +23,7 @@ export default resourceRule<{ ownKey: boolean }>({
     if (database.props.replicateSourceDb !== undefined) return;
     yield* mustBeTrue(database, "storageEncrypted", "is not encrypted at rest");
     // A key that the update makes is not known yet, and a key all the same.
-    if (settings.ownKey && database.props.kmsKeyId === undefined) {
+    if (settings.ownKey && !Object.hasOwn(database.props, "kmsKeyId")) {
       yield { message: `${subjectOf(database)} is encrypted with Amazon's default key: no kmsKeyId` };
     }
   },

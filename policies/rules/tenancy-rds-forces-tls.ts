@@ -1,7 +1,7 @@
 import { resourceRule } from "../rule.ts";
 import { rdsParameterGroups } from "../support/aws-types.ts";
 import { isTrue, subjectOf } from "../support/verdict.ts";
-import { at, list, text } from "../values.ts";
+import { at, holdsUnknown, list, text, unknown } from "../values.ts";
 
 /** From here on Amazon's default is 1. */
 const safeByDefault = 15;
@@ -20,12 +20,12 @@ export default resourceRule({
   enforcement: "mandatory",
   types: rdsParameterGroups,
   *check(group) {
-    const family = /^(?:aurora-)?postgresql?(\d+)/.exec(text(group.props.family) ?? "");
+    const family = /^(?:aurora-)?postgres(?:ql)?(\d+)/.exec(text(group.props.family) ?? "");
     if (family === null) return;
     const parameter = list(group.props.parameters).find((item) => at(item, "name") === "rds.force_ssl");
     const value = at(parameter, "value");
     if (parameter === undefined && Number(family[1]) >= safeByDefault) return;
-    if (isTrue(value)) return;
+    if (isTrue(value) || value === unknown || (parameter === undefined && holdsUnknown(group.props.parameters))) return;
     yield {
       message: `${subjectOf(group)} lets clients in without TLS: rds.force_ssl is ${parameter === undefined ? "left out, and 0 before PostgreSQL 15" : "not 1"}`,
     };

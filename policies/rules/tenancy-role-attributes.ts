@@ -1,7 +1,7 @@
 import { resourceRule } from "../rule.ts";
 import { names } from "../support/settings.ts";
 import { isTrue, subjectOf } from "../support/verdict.ts";
-import { text } from "../values.ts";
+import { text, unknown } from "../values.ts";
 
 const attributes: Readonly<Record<string, string>> = {
   superuser: "SUPERUSER",
@@ -28,7 +28,8 @@ export default resourceRule<{ provisioners: readonly string[] }>({
   types: ["postgresql:index/role:Role"],
   settings: { provisioners: names("Names of roles that may have CREATEROLE and CREATEDB.", ["tenancy_provisioner"]) },
   *check(role, { settings }) {
-    const provisions = settings.provisioners.includes(text(role.props.name) ?? role.name);
+    const { name } = role.props;
+    const provisions = name === unknown || settings.provisioners.includes(text(name) ?? role.name);
     for (const [property, attribute] of Object.entries(attributes)) {
       if (!isTrue(role.props[property])) continue;
       if (provisions && ["CREATEROLE", "CREATEDB"].includes(attribute)) continue;

@@ -16,7 +16,8 @@ export default resourceRule({
   enforcement: "advisory",
   types: [secret],
   *check(resource) {
-    if (resource.props.kmsKeyId === undefined) {
+    // A key that the update makes is not known yet, and a key all the same.
+    if (!Object.hasOwn(resource.props, "kmsKeyId")) {
       yield { message: `${subjectOf(resource)} has no key of its own: no kmsKeyId` };
     }
   },

@@ -1,6 +1,6 @@
 import { type Finding, type Resource, resourceRule } from "../rule.ts";
 import { subjectOf } from "../support/verdict.ts";
-import { list, type Properties, isProperties } from "../values.ts";
+import { isProperties, list, type Properties, unknown } from "../values.ts";
 
 const everywhere = ["0.0.0.0/0", "::/0"];
 const addresses = ["cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6"];
@@ -26,7 +26,7 @@ export default resourceRule({
     const { props, type } = resource;
     if (type.endsWith(":SecurityGroup")) {
       for (const rule of list(props.ingress)) if (isProperties(rule)) yield* open(resource, rule);
-    } else if (props.type !== "egress") yield* open(resource, props);
+    } else if (props.type !== "egress" && props.type !== unknown) yield* open(resource, props);
   },
 });
 

@@ -1,8 +1,8 @@
-import { shown, stackRule } from "../rule.ts";
+import { shown, stackRule, undecided } from "../rule.ts";
 import { findProvider, platformOf, providerType } from "../support/platform.ts";
 import { developmentStacks } from "../support/settings.ts";
 import { rosterType, Tenants } from "../support/tenants.ts";
-import { at, isProperties, text } from "../values.ts";
+import { at, isProperties, text, unknown } from "../values.ts";
 
 interface Settings {
   readonly developmentStacks: readonly string[];
@@ -34,6 +34,7 @@ export default stackRule<Settings>({
     const { stack, settings } = context;
     if (settings.developmentStacks.includes(stack)) return;
     const platform = platformOf(findProvider(resources));
+    if (platform === unknown) yield undecided("the platform's configuration");
     if (!isProperties(platform)) return;
     const tenants = new Tenants(resources, context);
     for (const id of tenants.ids) {

@@ -1,9 +1,9 @@
-import { stackRule } from "../rule.ts";
+import { stackRule, undecided } from "../rule.ts";
 import { measure, tally, warnAtSetting } from "../support/capacity.ts";
 import { findProvider, platformOf, providerType, serversOf } from "../support/platform.ts";
 import { rosterType, Tenants } from "../support/tenants.ts";
 import { numberOf } from "../support/verdict.ts";
-import { isProperties, text } from "../values.ts";
+import { isProperties, text, unknown } from "../values.ts";
 
 export default stackRule<{ warnAt: number }>({
   name: "tenancy-server-tenants-capacity",
@@ -22,8 +22,10 @@ export default stackRule<{ warnAt: number }>({
   *check(resources, context) {
     const { settings } = context;
     const platform = platformOf(findProvider(resources));
+    if (platform === unknown) yield undecided("the platform's configuration");
     if (!isProperties(platform)) return;
     const tenants = new Tenants(resources, context);
+    if (tenants.roster?.props.tenants === unknown) yield undecided("the Roster's tenants");
     const placements = tenants.ids.flatMap((id) => Object.entries(tenants.get(id)?.placement ?? {}));
     const counts = tally(placements, ([store, server]) => `${store}/${text(server) ?? ""}`);
     for (const { store, name, settings: server } of serversOf(platform)) {

@@ -2,7 +2,7 @@ import { resourceRule } from "../rule.ts";
 import { service } from "../support/kubernetes-types.ts";
 import { ownTenant } from "../support/tenants.ts";
 import { subjectOf } from "../support/verdict.ts";
-import { at, isProperties, list, text } from "../values.ts";
+import { at, holdsUnknown, isProperties, list, text, unknown } from "../values.ts";
 
 /** Annotations of the clouds that keep a load balancer inside of the network. */
 const internal: Readonly<Record<string, string>> = {
@@ -36,6 +36,7 @@ export default resourceRule({
       isProperties(annotations) && Object.entries(internal).some(([key, value]) => annotations[key] === value);
     const ranges = list(at(resource.props, "spec", "loadBalancerSourceRanges"));
     const limited = ranges.length > 0 && !ranges.includes("0.0.0.0/0");
-    if (!inside && !limited) yield { message: `${subjectOf(resource)} is a load balancer for everybody` };
+    const partial = holdsUnknown(annotations) || ranges.includes(unknown);
+    if (!inside && !limited && !partial) yield { message: `${subjectOf(resource)} is a load balancer for everybody` };
   },
 });

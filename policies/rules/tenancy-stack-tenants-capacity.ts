@@ -1,6 +1,7 @@
-import { stackRule } from "../rule.ts";
+import { stackRule, undecided } from "../rule.ts";
 import { limitSetting, measure, warnAtSetting } from "../support/capacity.ts";
 import { rosterType, Tenants } from "../support/tenants.ts";
+import { unknown } from "../values.ts";
 
 export default stackRule<{ limit: number; warnAt: number }>({
   name: "tenancy-stack-tenants-capacity",
@@ -18,7 +19,8 @@ export default stackRule<{ limit: number; warnAt: number }>({
   settings: { limit: limitSetting("Tenants of one stack.", 1000), warnAt: warnAtSetting },
   *check(resources, context) {
     const { settings } = context;
-    const { ids } = new Tenants(resources, context);
+    const { ids, roster } = new Tenants(resources, context);
+    if (roster?.props.tenants === unknown) yield undecided("the Roster's tenants");
     if (ids.length > 0) yield* measure(ids.length, settings.limit, "this stack: tenants", settings.warnAt);
   },
 });

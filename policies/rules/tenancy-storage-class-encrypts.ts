@@ -1,7 +1,7 @@
 import { resourceRule } from "../rule.ts";
 import { storageClass } from "../support/kubernetes-types.ts";
 import { isTrue, subjectOf } from "../support/verdict.ts";
-import { at, text } from "../values.ts";
+import { at, text, unknown } from "../values.ts";
 
 /** The parameter of each provisioner that has one; others encrypt always, or by their installation. */
 const parameters: Readonly<Record<string, string>> = {
@@ -26,7 +26,9 @@ export default resourceRule({
   *check(resource) {
     const provisioner = text(resource.props.provisioner) ?? "";
     const parameter = parameters[provisioner];
-    if (parameter === undefined || isTrue(at(resource.props, "parameters", parameter))) return;
+    if (parameter === undefined) return;
+    const value = at(resource.props, "parameters", parameter);
+    if (value === unknown || isTrue(value)) return;
     yield { message: `${subjectOf(resource)} makes volumes that are not encrypted: ${parameter} is not "true"` };
   },
 });

@@ -6,14 +6,20 @@ import { at, text, unknown, type Value } from "../values.ts";
 export class Companions {
   readonly #byUrn = new Map<string, Resource[]>();
   readonly #byName = new Map<string, Resource[]>();
+  /** How many there are, and of how many nobody can tell yet whose they are. */
+  readonly #count: number;
+  #open = 0;
 
   /** @param property - of the companions, with dots, that names the target */
   constructor(companions: readonly Resource[], property: string) {
     const path = property.split(".");
+    this.#count = companions.length;
     for (const companion of companions) {
       const value = at(companion.props, ...path);
+      const references = companion.references[path[0] ?? ""] ?? [];
+      if (value === unknown && references.length === 0) this.#open += 1;
       if (typeof value === "string") push(this.#byName, value, companion);
-      for (const urn of companion.references[path[0] ?? ""] ?? []) push(this.#byUrn, urn, companion);
+      for (const urn of references) push(this.#byUrn, urn, companion);
     }
   }
 
@@ -21,6 +27,11 @@ export class Companions {
   of(target: Resource, ...names: readonly (Value | undefined)[]): readonly Resource[] {
     const literal = names.flatMap((name) => (typeof name === "string" ? (this.#byName.get(name) ?? []) : []));
     return [...new Set([...(this.#byUrn.get(target.urn) ?? []), ...literal])];
+  }
+
+  /** Whether one may yet turn out to belong to a target that has none. */
+  mayHave(...names: readonly (Value | undefined)[]): boolean {
+    return this.#open > 0 || (names.includes(unknown) && this.#count > 0);
   }
 }
 

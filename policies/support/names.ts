@@ -18,7 +18,7 @@ export function* nameFindings(
     const tenant = tenants.get(id);
     if (tenant?.prefix === undefined) {
       // Whoever is not in the Roster has a rule of its own; an unknown Roster is decided by the update.
-      if (tenants.roster?.props.tenants === unknown) yield undecided("the Roster's tenants", resource.urn);
+      if (tenants.isPartial(id)) yield undecided(`tenant ${id}: its prefix in the Roster`, resource.urn);
       continue;
     }
     for (const [property, name] of Object.entries(namesOf(expected, tenant.prefix, tenant))) {

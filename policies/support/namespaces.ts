@@ -2,6 +2,7 @@
 import type { Context, Resource } from "../rule.ts";
 import { namespace } from "./kubernetes-types.ts";
 import { Companions, objectName, ofType } from "./links.ts";
+import { at } from "../values.ts";
 import { Tenants } from "./tenants.ts";
 
 export interface TenantNamespace {
@@ -9,6 +10,8 @@ export interface TenantNamespace {
   readonly resource: Resource;
   /** Objects of the asked type in it. */
   readonly objects: readonly Resource[];
+  /** Whether further objects may turn out to lie in it. */
+  readonly isOpen: boolean;
 }
 
 /** Every tenant's namespace with its objects of a type. */
@@ -22,6 +25,11 @@ export function* tenantNamespaces(
   for (const resource of ofType(resources, namespace)) {
     const tenant = tenants.of(resource);
     if (tenant === undefined) continue;
-    yield { tenant, resource, objects: objects.of(resource, objectName(resource)) };
+    yield {
+      tenant,
+      resource,
+      objects: objects.of(resource, objectName(resource)),
+      isOpen: objects.mayHave(at(resource.props, "metadata", "name")),
+    };
   }
 }

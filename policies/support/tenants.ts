@@ -1,6 +1,6 @@
 /** Whose a resource is, and what the Roster says of its tenant. */
 import type { Context, Resource } from "../rule.ts";
-import { at, isProperties, type Properties, text } from "../values.ts";
+import { at, holdsUnknown, isProperties, type Properties, text, unknown } from "../values.ts";
 
 export const rosterType = "tenancy:index:Roster";
 
@@ -49,9 +49,15 @@ export class Tenants {
         state: text(at(entry, "state")),
         region: text(at(entry, "region")),
         placement: isProperties(placement) ? placement : {},
-        hasWaiver: at(entry, "backupWaiver") !== undefined,
+        hasWaiver: isProperties(at(entry, "backupWaiver")),
       });
     }
+  }
+
+  /** Whether what the Roster says of a tenant is not known yet. */
+  isPartial(id: string): boolean {
+    const entries = this.roster?.props.tenants;
+    return entries === unknown || (isProperties(entries) && holdsUnknown(entries[id]));
   }
 
   get ids(): readonly string[] {
