@@ -30,25 +30,21 @@ export interface Surroundings {
   readonly now: Date;
 }
 
-/** In the order of the rules, and of the resources within a rule. */
+/** In the order of the rules, and of the URNs within a rule. */
 export function evaluate(
   rules: readonly Rule[],
   resources: readonly Resource[],
   configuration: Configuration,
   surroundings: Surroundings,
 ): Verdict[] {
-  const byType = new Map<string, Resource[]>();
-  for (const resource of resources) {
-    const known = byType.get(resource.type);
-    if (known === undefined) byType.set(resource.type, [resource]);
-    else known.push(resource);
-  }
+  const sorted = inOrder(resources);
   const parentOf = parentsOf(resources);
   return rules.flatMap((rule) => {
     const { enforcement, settings } = configuredFor(rule, configuration);
     if (enforcement === "disabled") return [];
     const context = { ...surroundings, settings, parentOf };
-    const own = [...new Set(rule.types)].flatMap((type) => byType.get(type) ?? []);
+    const types = new Set(rule.types);
+    const own = sorted.filter(({ type }) => types.has(type));
     if (rule.scope === "stack") {
       return [...rule.check(own, context)].map((finding) => verdictOf(rule, enforcement, finding, finding.urn));
     }
@@ -56,6 +52,11 @@ export function evaluate(
       checkResource(rule, resource, context).map((finding) => verdictOf(rule, enforcement, finding, resource.urn)),
     );
   });
+}
+
+/** By URN: a program registers in an order that differs from run to run, and verdicts must not. */
+export function inOrder<T extends { readonly urn: string }>(resources: readonly T[]): T[] {
+  return resources.toSorted((one, other) => (one.urn < other.urn ? -1 : one.urn > other.urn ? 1 : 0));
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The rules as policies of Pulumi's CrossGuard. Only index.ts serves them. */
 import type { PolicyResource, ReportViolation, ResourceValidationPolicy, StackValidationPolicy } from "@pulumi/policy";
-import { checkResource, type Verdict, verdictOf } from "./evaluate.ts";
+import { checkResource, inOrder, type Verdict, verdictOf } from "./evaluate.ts";
 import { type Finding, parentsOf, type Resource, type Rule, settingsOf, stackOf } from "./rule.ts";
 import { plainProperties } from "./values.ts";
 
@@ -55,7 +55,7 @@ export function policyOf(rule: Rule): Policy {
     ...described,
     validateStack(args, report) {
       const parentOf = parentsOf(args.resources.map(({ urn, parent }) => ({ urn, parent: parent?.urn })));
-      const resources = args.resources.filter(({ type }) => rule.types.includes(type)).map(stackResource);
+      const resources = inOrder(args.resources.filter(({ type }) => rule.types.includes(type))).map(stackResource);
       const stack = stackOf(args.resources[0]?.urn ?? "");
       tell(rule, rule.check(resources, context(stack, args.getConfig(), parentOf)), report);
     },

@@ -1,8 +1,8 @@
-import { stackRule } from "../rule.ts";
+import { stackRule, undecided } from "../rule.ts";
 import { iamUser } from "../support/aws-types.ts";
 import { limitSetting, measure, warnAtSetting } from "../support/capacity.ts";
 import { findProvider, platformOf, providerType } from "../support/platform.ts";
-import { at, isProperties, text } from "../values.ts";
+import { at, isProperties, text, unknown } from "../values.ts";
 
 const prefix = "tenancy:storage:Prefix";
 
@@ -26,6 +26,7 @@ export default stackRule<{ limit: number; elsewhere: number; warnAt: number }>({
   },
   *check(resources, { settings }) {
     const platform = platformOf(findProvider(resources));
+    if (platform === unknown) yield undecided("the platform's configuration");
     // Other services than Amazon's have limits of their own.
     const isAmazon = (server: string): boolean => {
       const endpoint = isProperties(platform) ? text(at(platform, "storage", server, "endpoint")) : undefined;

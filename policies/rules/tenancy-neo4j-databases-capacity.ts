@@ -1,8 +1,8 @@
-import { stackRule } from "../rule.ts";
+import { stackRule, undecided } from "../rule.ts";
 import { limitSetting, measure, perServerSetting, tally, warnAtSetting } from "../support/capacity.ts";
 import { ofType } from "../support/links.ts";
 import { findProvider, platformOf, providerType } from "../support/platform.ts";
-import { at, isProperties, text } from "../values.ts";
+import { at, isProperties, text, unknown } from "../values.ts";
 
 const database = "tenancy:neo4j:Database";
 
@@ -35,6 +35,10 @@ export default stackRule<Settings>({
   },
   *check(resources, { settings }) {
     const platform = platformOf(findProvider(resources));
+    if (platform === unknown) {
+      yield undecided("the platform's configuration");
+      return;
+    }
     // Instances of a tenant's own have a database each.
     const isShared = (server: string): boolean =>
       !isProperties(platform) || (text(at(platform, "neo4j", server, "kind")) ?? "server") === "server";

@@ -147,9 +147,9 @@ export const encryptionCases: Cases = {
       ],
       settings: { encryptedClasses: ["gp3"] },
       says: [
-        "tenant acme: Cluster acme-db: its storage class is not set",
-        'PersistentVolumeClaim data: its storage class is "plain"',
         'StatefulSet graph: its storage class is "hostpath"',
+        'PersistentVolumeClaim data: its storage class is "plain"',
+        "tenant acme: Cluster acme-db: its storage class is not set",
       ],
     },
     unknown: {
@@ -201,8 +201,8 @@ export const encryptionCases: Cases = {
         given("random:index/randomId:RandomId", "api-token", { byteLength: 32, hex: canary }),
       ],
       says: [
-        "RandomPassword passwords has 94 bits: its length is 16",
         "RandomId api-token is not kept secret, and its name says that it holds a secret",
+        "RandomPassword passwords has 94 bits: its length is 16",
       ],
     },
     unknown: {

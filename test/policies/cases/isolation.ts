@@ -305,7 +305,7 @@ export const isolation: Cases = {
           withGrantOption: true,
         }),
       ],
-      says: ["Grant use grants to PUBLIC", "DefaultPrivileges later has the grant option"],
+      says: ["DefaultPrivileges later has the grant option", "Grant use grants to PUBLIC"],
     },
     unknown: {
       resources: [given("postgresql:index/grant:Grant", "use", { role: unknownText, withGrantOption: true })],
@@ -498,9 +498,9 @@ export const isolation: Cases = {
         rbac("ClusterRoleBinding", { subjects: [{ name: "system:authenticated" }] }, "acme"),
       ],
       says: [
-        "tenant acme: Role acme-rights: a rule has the verbs *",
         "tenant acme: ClusterRoleBinding acme-rights reaches every namespace",
         "tenant acme: ClusterRoleBinding acme-rights binds system:authenticated",
+        "tenant acme: Role acme-rights: a rule has the verbs *",
       ],
     },
     unknown: {

@@ -63,9 +63,9 @@ export const lifecycle: Cases = {
         given("random:index/randomPassword:RandomPassword", "passwords", { length: 64 }),
       ],
       says: [
-        "tenant acme: Schema acme-schema is not protected",
-        "tenant globex: Namespace globex-namespace is not protected",
         "RandomPassword passwords is not protected",
+        "tenant globex: Namespace globex-namespace is not protected",
+        "tenant acme: Schema acme-schema is not protected",
       ],
     },
     unknown: {
@@ -104,8 +104,8 @@ export const lifecycle: Cases = {
       ],
       settings: { silo: 30, shared: 7 },
       says: [
-        "tenant acme: Instance acme-db keeps backups for 7 days; at least 30 are asked for",
         "Cluster shared keeps backups for 1 days; at least 7 are asked for",
+        "tenant acme: Instance acme-db keeps backups for 7 days; at least 30 are asked for",
       ],
     },
     unknown: {

@@ -35,11 +35,11 @@ export const names: Cases = {
     fail: {
       resources: [tenants, schema("acme", "t_acme", { appRole: "t_acme__corp_app" }), schema("42", "t_42")],
       says: [
-        'tenant acme: Schema acme-schema: appRole is "t_acme__corp_app" and not "t_acme_app", which is this tenant\'s',
         'tenant 42: Schema 42-schema: schema is "t_42" and not "ekn_42", which is this tenant\'s',
         'tenant 42: Schema 42-schema: ownerRole is "t_42_owner" and not "ekn_42_owner", which is this tenant\'s',
         'tenant 42: Schema 42-schema: appRole is "t_42_app" and not "ekn_42_app", which is this tenant\'s',
         'tenant 42: Schema 42-schema: readOnlyRole is "t_42_ro" and not "ekn_42_ro", which is this tenant\'s',
+        'tenant acme: Schema acme-schema: appRole is "t_acme__corp_app" and not "t_acme_app", which is this tenant\'s',
       ],
     },
     unknown: {
@@ -105,8 +105,8 @@ export const names: Cases = {
     fail: {
       resources: [tenants, namespace("acme", "default"), namespace("42", undefined)],
       says: [
-        'tenant acme: Namespace acme-namespace: metadata.name is "default" and not "t-acme", which is this tenant\'s',
         'tenant 42: Namespace 42-namespace: metadata.name is not set and not "ekn-42", which is this tenant\'s',
+        'tenant acme: Namespace acme-namespace: metadata.name is "default" and not "t-acme", which is this tenant\'s',
       ],
     },
     unknown: {
@@ -163,7 +163,7 @@ export const names: Cases = {
     pass: { resources: [tenants, schema("acme", "t_acme"), namespace("42", "ekn-42")], says: [] },
     fail: {
       resources: [tenants, schema("globex", "t_globex"), namespace("initech", "t-initech")],
-      says: ["tenant globex: the Roster does not know it", "tenant initech: the Roster does not know it"],
+      says: ["tenant initech: the Roster does not know it", "tenant globex: the Roster does not know it"],
     },
     unknown: { resources: [roster({}, { tenants: unknownText }), schema("globex", "t_globex")], says: [] },
   },

@@ -39,8 +39,8 @@ export const residency: Cases = {
         given("aws:kms/key:Key", "globex-key", { region: "eu-west-1" }, { tenant: "globex", region: "us-east-1" }),
       ],
       says: [
-        'tenant acme: Instance acme-db lies in "us-east-1" and not in "eu-central-1"',
         'tenant globex: Key globex-key lies in "eu-west-1" and not in "us-east-1"',
+        'tenant acme: Instance acme-db lies in "us-east-1" and not in "eu-central-1"',
       ],
     },
     unknown: {

@@ -130,8 +130,8 @@ export const tls: Cases = {
         given("aws:rds/clusterParameterGroup:ClusterParameterGroup", "aurora", { family: "aurora-postgresql14" }),
       ],
       says: [
-        "ParameterGroup pg lets clients in without TLS: rds.force_ssl is not 1",
         "ClusterParameterGroup aurora lets clients in without TLS: rds.force_ssl is left out, and 0 before PostgreSQL 15",
+        "ParameterGroup pg lets clients in without TLS: rds.force_ssl is not 1",
       ],
     },
     unknown: { resources: parameters("postgres17", [{ name: "work_mem", value: unknownText }]), says: [] },
