@@ -8,9 +8,11 @@ import { ElastiCacheBaseline } from "./aws/elasticache.ts";
 import { MemoryDbBaseline } from "./aws/memorydb.ts";
 import { RdsFoundation } from "./aws/rds-foundation.ts";
 import { rdsSilo } from "./aws/rds-silo.ts";
-import type { TenantBucketAwsArgs } from "./aws/tenant-access.ts";
+import { SecretsManagerDelivery } from "./aws/secret-delivery.ts";
+import type { AwsStorageAccess, TenantBucketAwsArgs } from "./aws/tenant-access.ts";
 import { type CloudsArgs, once, recoverFromPrefix, sharedArgs } from "./clouds.ts";
 import { PlatformError } from "./platform-error.ts";
+import type { Delivery } from "./platform-forms.ts";
 import type { SiloEngine, SiloMade, SiloRequest } from "./silo-engine.ts";
 import { siloDatabase } from "./tenant-database-silo.ts";
 
@@ -57,6 +59,28 @@ export class AwsClouds {
       return settings.kind === "elasticache"
         ? new ElastiCacheBaseline(name, { settings, tenants, secret, dependsOn })
         : new MemoryDbBaseline(name, { settings, tenants, secret, dependsOn });
+    });
+  }
+
+  /**
+   * A secret with what the tenant's application needs. Readers are the tenant's own role where it has one on AWS, and
+   * those that the platform names.
+   */
+  deliver(
+    record: TenantRecord,
+    settings: Extract<Delivery, { kind: "secrets-manager" }>,
+    connections: Readonly<Record<string, unknown>>,
+    storage: AwsStorageAccess | undefined,
+  ): SecretsManagerDelivery {
+    const { id: tenant, prefix } = record;
+    const shared = storage?.sessionTags !== undefined;
+    const readers = pulumi
+      .output(storage?.roleArn)
+      .apply((role) => [...(role === undefined ? [] : [role]), ...settings.readers]);
+    return new SecretsManagerDelivery(tenant, {
+      ...{ settings, tenant, prefix, connections, readers },
+      taggedPrefix: shared ? storage.prefix : undefined,
+      dependsOn: this.#args.dependsOn,
     });
   }
 

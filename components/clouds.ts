@@ -31,7 +31,7 @@ export async function loadClouds(args: CloudsArgs): Promise<Clouds> {
   const kinds = Object.values(clouds).flatMap((servers) => Object.values(servers).map(({ kind }) => kind as string));
   const onKubernetes = ["cloudnativepg", "kubernetes"];
   const useKubernetes = delivery?.kind === "kubernetes" || kinds.some((kind) => onKubernetes.includes(kind));
-  const useAws = kinds.some((kind) => !onKubernetes.includes(kind));
+  const useAws = delivery?.kind === "secrets-manager" || kinds.some((kind) => !onKubernetes.includes(kind));
   const kubernetes = useKubernetes ? await import("./clouds-kubernetes.ts") : undefined;
   const aws = useAws ? await import("./clouds-aws.ts") : undefined;
   return {

@@ -11,6 +11,7 @@ import {
 import type { StoreName } from "../provider/inputs.ts";
 import { elastiCacheSettingsSchema, memoryDbSettingsSchema } from "./aws/cache-settings.ts";
 import { rdsServerSchema } from "./aws/rds-config.ts";
+import { secretsManagerSettingsSchema } from "./aws/secret-settings.ts";
 import { awsStorageSettingsSchema } from "./aws/storage-settings.ts";
 import { kubernetesSchema } from "./kubernetes/config.ts";
 
@@ -37,6 +38,8 @@ export const deliverySchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("file"), folder: z.string().min(1) }),
   /** A Secret in the tenant's namespace. */
   z.strictObject({ kind: z.literal("kubernetes"), cluster: z.string().min(1) }),
+  /** A secret in AWS Secrets Manager; its readers are the tenant's own role, or `readers`. */
+  secretsManagerSettingsSchema.extend({ readers: z.array(z.string().startsWith("arn:")).default([]) }),
 ]);
 export type Delivery = z.infer<typeof deliverySchema>;
 

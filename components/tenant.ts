@@ -83,7 +83,7 @@ export class Tenant {
 interface Delivered {
   readonly resource: pulumi.Resource;
   /** Where an application finds it. */
-  readonly reference: string;
+  readonly reference: pulumi.Input<string>;
 }
 
 /** Puts what an application needs where the platform says that it looks. */
@@ -104,6 +104,13 @@ function deliver(
       );
       return { resource, reference: `file:${delivery.folder}/${record.id}.json` };
     }
+    case "secrets-manager": {
+      const { storage } = connections;
+      const access = storage !== undefined && "access" in storage ? storage : undefined;
+      const resource = clouds.aws?.deliver(record, delivery, { ...connections }, access);
+      if (resource === undefined) return undefined;
+      return { resource, reference: pulumi.interpolate`aws-secretsmanager:${resource.secretArn}` };
+    }
     case "kubernetes": {
       const resource = clouds.kubernetes?.credentialsSecret(record, delivery.cluster, credentials);
       return resource === undefined ? undefined : { resource, reference: resource.reference };
@@ -111,7 +118,7 @@ function deliver(
   }
 }
 
-function routeOf(connection: PostgresConnections, secret: string | undefined): pulumi.Inputs {
+function routeOf(connection: PostgresConnections, secret: pulumi.Input<string> | undefined): pulumi.Inputs {
   const { host, port, database, schema, user, pooler } = connection;
   return {
     ...{ host, port, database, schema, user },

@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { secretPolicy } from "../../../components/aws/policies/secrets.ts";
-import { SecretsManagerDelivery, secretsManagerSettingsSchema } from "../../../components/aws/secret-delivery.ts";
+import { SecretsManagerDelivery } from "../../../components/aws/secret-delivery.ts";
+import { secretsManagerSettingsSchema } from "../../../components/aws/secret-settings.ts";
 import { registrations, secret, valueOf } from "../../support/mocks.ts";
 import { account, asTenant, type Context, region, simulate } from "./simulate.ts";
 
