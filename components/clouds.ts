@@ -183,7 +183,7 @@ export class Clouds {
     const made = new TenantNamespace(
       key,
       {
-        ...{ tenant, prefix, externalId, tier, state, backupWaiver, platform },
+        ...{ tenant, prefix, externalId, tier, labels: record.labels, state, backupWaiver, platform },
         quota: silo?.quota,
         graphMemory: graph?.cluster === cluster ? neo4j?.memory : undefined,
         loadBalancer: silo?.domain !== undefined,
