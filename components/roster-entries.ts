@@ -31,6 +31,9 @@ function ownServer(record: TenantRecord, clouds: CloudServers): Pick<RosterEntry
     } else {
       fixed["silo.cluster"] = database.cluster;
       fixed["silo.storageClass"] = silo.storageClass ?? "the cluster's default";
+      // Only read once, and the names inside follow from it.
+      const { recoverFrom } = silo;
+      fixed["silo.recoverFrom"] = recoverFrom === undefined ? "none" : `${recoverFrom.tenant} at ${recoverFrom.time}`;
     }
   }
   const graph = clouds.neo4j[record.placement.neo4j ?? ""];
