@@ -6,6 +6,7 @@ import type { LogRequest, SetRootResourceRequest } from "@pulumi/pulumi/proto/en
 import monitors from "@pulumi/pulumi/proto/resource_grpc_pb.js";
 import messages from "@pulumi/pulumi/proto/resource_pb.js";
 import type {
+  ReadResourceRequest,
   RegisterResourceRequest,
   ResourceInvokeRequest,
   SupportsFeatureRequest,
@@ -93,6 +94,13 @@ export async function startMonitor(project: string, stack: string): Promise<Moni
       new messages.SupportsFeatureResponse().setHassupport(features.includes(request.getId())),
     ),
     registerResource: answer(register),
+    // What another resource will have made cannot be read yet: what was asked for comes back, and the rest is unknown.
+    readResource: answer((request: ReadResourceRequest) => {
+      const [type, name, parent] = [request.getType(), request.getName(), request.getParent()];
+      return new messages.ReadResourceResponse()
+        .setUrn(urnOf(project, stack, parent === root ? "" : parent, type, name))
+        .setProperties(request.getProperties());
+    }),
     registerResourceOutputs: answer(() => new empty.Empty()),
     invoke: answer((request: ResourceInvokeRequest) =>
       new messages.ResourceInvokeResponse().setReturn(structs.Struct.fromJavaScript(standIn(request.getTok()))),
