@@ -14,8 +14,10 @@ export {
   TenantDatabaseSilo,
   type TenantDatabaseSiloArgs,
 } from "./tenant-database-silo.ts";
+export { TenantNeo4jDb, type TenantNeo4jDbArgs } from "./tenant-neo4j-db.ts";
 export { TenantRedisAcl, type TenantRedisAclArgs } from "./tenant-redis-acl.ts";
 export { TenantSchema, type TenantSchemaArgs } from "./tenant-schema.ts";
 export { TenantSources } from "./tenant-sources.ts";
-export { Baseline, CredentialsFile, Roster, TenancyProvider } from "../provider/resources.ts";
+export { type Clouds, type CloudsArgs, loadClouds } from "./clouds.ts";
+export { Baseline, CredentialsFile, Roster, Routes, TenancyProvider } from "../provider/resources.ts";
 export { loadRegistry, type Registry, RegistryError, type TenantRecord } from "../tenants/load.ts";
