@@ -1,12 +1,12 @@
 import { stackRule, undecided } from "../rule.ts";
 import { bucket, kmsKey, memorydbCluster, rdsCluster, rdsInstance, replicationGroup } from "../support/aws-types.ts";
-import { cnpgCluster, namespace, objectStore } from "../support/kubernetes-types.ts";
+import { cnpgCluster, namespace, volumeClaim } from "../support/kubernetes-types.ts";
 import { nativeTypes, rosterType, Tenants } from "../support/tenants.ts";
 import { subjectOf } from "../support/verdict.ts";
 import { text, unknown } from "../values.ts";
 
 /** Held for tenants only where they are a tenant's: a platform's namespace holds no data. */
-const tenantOnly = [namespace, objectStore] as const;
+const tenantOnly = [namespace, volumeClaim] as const;
 /** All passwords are derived from them. */
 const secrets = ["random:index/randomPassword:RandomPassword", "random:index/randomBytes:RandomBytes"];
 

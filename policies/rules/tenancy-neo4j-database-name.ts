@@ -20,7 +20,7 @@ export default stackRule({
   types: [rosterType, type],
   *check(resources, context) {
     yield* nameFindings(resources, type, new Tenants(resources, context), (prefix, { id }) => ({
-      database: neo4jNames(prefix, id).database,
+      ...neo4jNames(prefix, id),
     }));
   },
 });

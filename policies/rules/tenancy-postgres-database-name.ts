@@ -19,7 +19,9 @@ export default stackRule({
   enforcement: "mandatory",
   types: [rosterType, type],
   *check(resources, context) {
-    yield* nameFindings(resources, type, new Tenants(resources, context), (prefix, { id }) => ({
+    // A database on a server of the tenant's own keeps the names that it was recovered with.
+    const shared = resources.filter(({ props }) => props.connection === undefined);
+    yield* nameFindings(shared, type, new Tenants(resources, context), (prefix, { id }) => ({
       database: postgresNames(prefix, id).schema,
     }));
   },

@@ -7,6 +7,7 @@ import { at, isProperties, text, unknown } from "../values.ts";
 interface Settings {
   readonly developmentStacks: readonly string[];
   readonly aliases: Readonly<Record<string, string>>;
+  readonly regions: Readonly<Record<string, string>>;
 }
 
 export default stackRule<Settings>({
@@ -29,19 +30,26 @@ export default stackRule<Settings>({
       schema: { type: "object", additionalProperties: { type: "string" } },
       fallback: {},
     },
+    regions: {
+      description: "Regions of servers by store and name, as in `postgres/main`: the security team's own list.",
+      schema: { type: "object", additionalProperties: { type: "string" } },
+      fallback: {},
+    },
   },
   *check(resources, context) {
     const { stack, settings } = context;
     if (settings.developmentStacks.includes(stack)) return;
     const platform = platformOf(findProvider(resources));
     if (platform === unknown) yield undecided("the platform's configuration");
-    if (!isProperties(platform)) return;
     const tenants = new Tenants(resources, context);
     for (const id of tenants.ids) {
       const { region, placement = {} } = tenants.get(id) ?? {};
       for (const [store, placed] of Object.entries(placement)) {
         const server = text(placed) ?? "";
-        const found = text(at(platform, store, server, "region"));
+        const entry = isProperties(platform) ? at(platform, store, server) : undefined;
+        // What a server of S3's kind signs with need not be a place.
+        const told = at(entry, "kind") === "s3" ? undefined : text(at(entry, "region"));
+        const found = settings.regions[`${store}/${server}`] ?? text(at(entry, "residency")) ?? told;
         if (found === undefined || region === undefined || (settings.aliases[found] ?? found) === region) continue;
         yield {
           urn: tenants.roster?.urn,

@@ -40,6 +40,8 @@ export default stackRule({
     const owners = new Map<string, Owner>();
     for (const type of nativeTypes) {
       for (const { props, urn } of ofType(resources, type)) {
+        // On a server of the tenant's own there is nobody to share with.
+        if (props.connection !== undefined) continue;
         const tenant = text(props.tenant);
         const server = text(props.server);
         if (tenant === undefined || server === undefined) continue;

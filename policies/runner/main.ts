@@ -39,7 +39,10 @@ const command = new Command("policy")
   .addOption(new Option("--format <name>", "form of the report").choices(Object.keys(formats)).default("text"))
   .option("--output <file>", "write the report there and not to standard output")
   .addOption(new Option("--posture <name>", "how strict").choices(Object.keys(postures)).default("baseline"))
-  .option("--config <file>", "JSON of the form of --policy-pack-config, which comes on top of the posture")
+  .option(
+    "--config <file>",
+    "JSON of the form of --policy-pack-config, which comes on top of the posture (for the stack dev: policies/development.json)",
+  )
   .option("--platform <file>", "JSON or YAML of the platform's servers, instead of the stack's configuration");
 
 async function run(): Promise<number> {
@@ -58,8 +61,12 @@ async function run(): Promise<number> {
   }
 }
 
-function configurationOf({ posture, config }: Flags): { posture: string; configuration: Configuration } {
+/** What the embedded servers of the development stack can carry. */
+const developmentConfig = resolve(import.meta.dirname, "..", "development.json");
+
+function configurationOf({ posture, stack, config: given }: Flags): { posture: string; configuration: Configuration } {
   const base = isPosture(posture) ? postureConfiguration(posture) : {};
+  const config = given ?? (stack === developmentStack ? developmentConfig : undefined);
   if (config === undefined) return { posture, configuration: base };
   const path = resolve(config);
   if (!existsSync(path)) throw new UserError(`--config ${JSON.stringify(config)} is not there.`);

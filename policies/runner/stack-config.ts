@@ -14,7 +14,7 @@ export interface ProgramConfig {
 const placeholder = "secure-value-that-is-not-read";
 
 /** As the embedded services write it (dev/services/platform.ts), for a machine on which they never ran. */
-const developmentPlatform = {
+export const developmentPlatform = {
   postgres: {
     main: { host: "127.0.0.1", port: 5432, database: "tenants", provisioner: { user: "p", password: placeholder } },
   },
@@ -30,6 +30,7 @@ const developmentPlatform = {
     },
     files: { kind: "filesystem", root: "/srv/tenancy" },
   },
+  neo4j: { main: { kind: "instances", endpoint: "https://127.0.0.1:7473", token: placeholder } },
 };
 
 export interface ConfigOptions {
@@ -74,7 +75,7 @@ function usePlatform(values: Record<string, string>, project: Project, options: 
     delete values["tenancy:platform"];
     delete values["tenancy:platformFile"];
     // YAML, of which JSON is a part: for files that people write.
-    values["tenancy:platform"] = JSON.stringify(absoluteCaFiles(parse(readFileSync(path, "utf8")), dirname(path)));
+    values["tenancy:platform"] = JSON.stringify(absoluteFiles(parse(readFileSync(path, "utf8")), dirname(path)));
     return;
   }
   const file = values["tenancy:platformFile"];
@@ -85,13 +86,13 @@ function usePlatform(values: Record<string, string>, project: Project, options: 
 }
 
 /** An inline platform names files from the project's folder; these are named from the file's. */
-function absoluteCaFiles(value: unknown, folder: string): unknown {
-  if (Array.isArray(value)) return value.map((item) => absoluteCaFiles(item, folder));
+function absoluteFiles(value: unknown, folder: string): unknown {
+  if (Array.isArray(value)) return value.map((item) => absoluteFiles(item, folder));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [
       key,
-      key === "caFile" && typeof inner === "string" ? resolve(folder, inner) : absoluteCaFiles(inner, folder),
+      key.endsWith("File") && typeof inner === "string" ? resolve(folder, inner) : absoluteFiles(inner, folder),
     ]),
   );
 }

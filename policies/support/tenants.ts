@@ -27,7 +27,7 @@ export interface TenantFacts {
 
 const tenantComponent = "tenancy:index:Tenant";
 /** Labels and tags that say whose a resource is, where it is no child of a tenant's component. */
-const tenantLabels = ["tenancy/tenant", "tenancy.dev/tenant", "tenant"];
+const tenantLabels = ["tenancy:tenant", "tenant"];
 
 /** The tenants of a stack: built once, asked for each resource. */
 export class Tenants {

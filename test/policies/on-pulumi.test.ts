@@ -95,7 +95,10 @@ describe("pulumi preview --policy-pack", () => {
         ),
         run(
           process.execPath,
-          [join(project.dir, "policies", "runner", "main.ts"), "--format", "json"],
+          [join(project.dir, "policies", "runner", "main.ts"), "--format", "json"].concat(
+            "--config",
+            "policies/baseline.json",
+          ),
           project.dir,
           env,
         ),

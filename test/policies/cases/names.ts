@@ -17,15 +17,15 @@ const user = (id: string, username: unknown, keyPrefix: unknown) =>
   native("tenancy:redis:AclUser", `${id}-acl-user`, id, { username, keyPrefix, password: canary });
 const prefix = (id: string, begin: unknown, username: unknown) =>
   native("tenancy:storage:Prefix", `${id}-prefix`, id, { prefix: begin, username, secretAccessKey: canary });
-const graph = (id: string, database: unknown) =>
+const graph = (id: string, database: unknown, role = `r_${id}`, username = `u_${id}`) =>
   native("tenancy:neo4j:Database", `${id}-graph`, id, {
     database,
-    role: `r_${id}`,
-    username: `u_${id}`,
+    role,
+    username,
     password: canary,
   });
-const database = (id: string, name: unknown) =>
-  native("tenancy:postgres:Database", `${id}-database`, id, { database: name });
+const database = (id: string, name: unknown, more: object = {}) =>
+  native("tenancy:postgres:Database", `${id}-database`, id, { database: name, ...more });
 const namespace = (id: string, name: unknown) =>
   given("kubernetes:core/v1:Namespace", `${id}-namespace`, { metadata: { name } }, { tenant: id });
 
@@ -75,18 +75,24 @@ export const names: Cases = {
     },
   },
   "tenancy-neo4j-database-name": {
-    pass: { resources: [tenants, graph("42", "ekn-42")], says: [] },
+    pass: { resources: [tenants, graph("42", "ekn-42", "ekn_42", "ekn_42_app")], says: [] },
     fail: {
-      resources: [tenants, graph("42", "neo4j")],
-      says: ['tenant 42: Database 42-graph: database is "neo4j" and not "ekn-42", which is this tenant\'s'],
+      resources: [tenants, graph("42", "neo4j", "ekn_42", "ekn_42_ro")],
+      says: [
+        'tenant 42: Database 42-graph: database is "neo4j" and not "ekn-42", which is this tenant\'s',
+        'tenant 42: Database 42-graph: username is "ekn_42_ro" and not "ekn_42_app", which is this tenant\'s',
+      ],
     },
     unknown: {
-      resources: [tenants, graph("42", unknownText)],
+      resources: [tenants, graph("42", unknownText, "ekn_42", "ekn_42_app")],
       says: ["undecided: tenant 42: Database 42-graph: database is not known before the update, which checks it again"],
     },
   },
   "tenancy-postgres-database-name": {
-    pass: { resources: [tenants, database("acme", "t_acme")], says: [] },
+    pass: {
+      resources: [tenants, database("acme", "t_acme"), database("42", "t_acme", { connection: { host: "own" } })],
+      says: [],
+    },
     fail: {
       resources: [tenants, database("acme", "t_acme__corp")],
       says: [

@@ -7,13 +7,19 @@ const database = (id: string, region: string) =>
 export const residency: Cases = {
   "tenancy-server-in-region": {
     pass: {
-      resources: [provider({ postgres: { main: {} }, storage: { main: { region: "frankfurt" } } }), placed],
+      resources: [
+        provider({ postgres: { main: {} }, storage: { main: { kind: "aws", region: "frankfurt" } } }),
+        placed,
+      ],
       settings: { aliases: { frankfurt: "eu-central-1" } },
       says: [],
     },
     fail: {
       resources: [
-        provider({ postgres: { main: { region: "eu-central-1" } }, storage: { main: { region: "us-east-1" } } }),
+        provider({
+          postgres: { main: { region: "eu-central-1" } },
+          storage: { main: { kind: "aws", region: "us-east-1" } },
+        }),
         placed,
       ],
       says: ['tenant acme: its storage server main lies in "us-east-1" and not in "eu-central-1"'],
