@@ -100,6 +100,7 @@ export class AwsClouds {
         settings: silo,
         extensions: request.args.extensions,
         recoverFromPrefix: recoverFromPrefix(this.#args, record),
+        recoveredNames: firstOf(record, this.#args.tenants),
         inside: (inside) => {
           const { names, options } = inside;
           const database = siloDatabase({ ...request, names }, inside, options.dependsOn, options.deletedWith);
@@ -132,6 +133,23 @@ export class AwsClouds {
       return new RdsFoundation(name, { server, caFile, ca: readBundle(name, caFile) });
     });
   }
+}
+
+/** The tenant that a recovered database was made for at first: its names stay through any number of recoveries. */
+function firstOf(
+  record: TenantRecord,
+  tenants: readonly TenantRecord[],
+): { prefix: string; tenant: string } | undefined {
+  let first: { prefix: string; tenant: string } | undefined;
+  let { recoverFrom } = record.silo ?? {};
+  // Records that name each other in a ring have no first one.
+  for (let steps = 0; recoverFrom !== undefined && steps < tenants.length; steps += 1) {
+    const { tenant } = recoverFrom;
+    const source = tenants.find(({ id }) => id === tenant);
+    first = { prefix: source?.prefix ?? first?.prefix ?? record.prefix, tenant };
+    recoverFrom = source?.silo?.recoverFrom;
+  }
+  return first;
 }
 
 function readBundle(name: string, path: string): string {

@@ -91,6 +91,8 @@ export interface ServerConnection {
   }>;
   /** Secret: password of the provisioner on that server. */
   readonly connectionPassword?: pulumi.Input<string>;
+  /** Id of the tenant from whose backups that server was restored; its database is taken over. */
+  readonly recoveredFrom?: string;
 }
 
 /**

@@ -125,7 +125,7 @@ function buildDatabase(
  */
 export function siloDatabase(
   { name, parent, args, names, password, readOnlyPassword }: SiloRequest,
-  { connection, connectionPassword }: ServerConnection,
+  { connection, connectionPassword, recoveredFrom }: ServerConnection,
   dependsOn: readonly pulumi.Resource[] = [],
   deletedWith?: pulumi.Resource,
 ): Database {
@@ -152,6 +152,7 @@ export function siloDatabase(
       catalogue: args.catalogue,
       connection,
       connectionPassword: connectionPassword === undefined ? undefined : pulumi.secret(connectionPassword),
+      ...(recoveredFrom === undefined ? {} : { recoveredFrom }),
     },
     pulumi.mergeOptions(childOptions(parent, args), { dependsOn: [...dependsOn], deletedWith }),
   );

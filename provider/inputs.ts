@@ -189,6 +189,11 @@ export interface DatabaseInputs extends SchemaInputs {
    * @default `server`; none beside `connection`
    */
   readonly catalogue?: string;
+  /**
+   * Id of the tenant from whose backups the server was restored: its database is taken over with all that is inside.
+   * Only beside `connection`. **Replaces.**
+   */
+  readonly recoveredFrom?: string;
 }
 export interface DatabaseOutputs extends DatabaseInputs, MarkOutputs {}
 

@@ -76,7 +76,8 @@ export function madeInside(
       createDatabase: args.owner === "provisioner",
       password: args.provisionerVerifier,
     },
-    options,
+    // Who makes a role is a member of it: each tenant's would be taken away from the provisioner by the next update.
+    pulumi.mergeOptions(options, { ignoreChanges: ["roles"] }),
   );
   // CREATE EXTENSION wants rights on the database: the master user has them as a member of its owner.
   const membership =
@@ -90,12 +91,17 @@ export function madeInside(
           ),
         ]
       : [];
+  // The native provider works on in a tenant's own: it sets the limit of connections, and drops the database.
+  const handedOver: pulumi.CustomResourceOptions = args.owner === "provisioner" ? { retainOnDelete: true } : {};
+  const limited: pulumi.CustomResourceOptions =
+    args.owner === "provisioner" ? { ignoreChanges: ["connectionLimit"] } : {};
   const database = new postgresql.Database(
     `${name}-postgresql-database`,
     { name: args.database, owner: args.owner === "provisioner" ? provisioner.name : masterUser },
-    pulumi.mergeOptions(options, { dependsOn: membership }),
+    pulumi.mergeOptions(options, { dependsOn: membership, ...handedOver, ...limited }),
   );
   const inDatabase = pulumi.mergeOptions(options, { dependsOn: [database] });
+  const inTenants = pulumi.mergeOptions(inDatabase, handedOver);
   const grants = args.owner === "master" ? sharedGrants(name, args.database, provisioner.name, inDatabase) : [];
   const schema = new postgresql.Schema(
     `${name}-extensions`,
@@ -104,14 +110,14 @@ export function madeInside(
       database: database.name,
       owner: args.owner === "provisioner" ? provisioner.name : masterUser,
     },
-    pulumi.mergeOptions(inDatabase, { dependsOn: grants }),
+    pulumi.mergeOptions(inTenants, { dependsOn: grants }),
   );
   const extensions = args.extensions.map(
     (extension) =>
       new postgresql.Extension(
         `${name}-extension-${extension}`,
         { name: extension, database: database.name, schema: schema.name },
-        inDatabase,
+        inTenants,
       ),
   );
   return [provisioner, ...membership, database, ...grants, schema, ...extensions];

@@ -49,6 +49,11 @@ export interface RdsSiloArgs extends TenantLoginArgs {
    * @default the same as the tenant's
    */
   readonly recoverFromPrefix?: string;
+  /**
+   * Whose names, and whose provisioner's password, that tenant's database carries, where it was recovered itself.
+   * @default that tenant's own
+   */
+  readonly recoveredNames?: { readonly prefix: string; readonly tenant: string };
   /** Registers what lies inside. */
   readonly inside: (inside: RdsInside) => pulumi.Resource;
 }
@@ -87,7 +92,8 @@ export function rdsSilo(name: string, args: RdsSiloArgs, parent: pulumi.Resource
   const source = plan.recoverFrom?.tenant;
   const { identifier, finalSnapshot, keyAlias } = rdsNames(prefix, tenant);
   const sourcePrefix = args.recoverFromPrefix ?? prefix;
-  const names = source === undefined ? postgresNames(prefix, tenant) : postgresNames(sourcePrefix, source);
+  const first = source === undefined ? undefined : (args.recoveredNames ?? { prefix: sourcePrefix, tenant: source });
+  const names = first === undefined ? postgresNames(prefix, tenant) : postgresNames(first.prefix, first.tenant);
   const tags = rdsTags(prefix, tenant);
   const leaving = args.state === "offboarding";
   const onAws = { parent, provider: foundation.aws, dependsOn: args.dependsOn };
@@ -125,7 +131,7 @@ export function rdsSilo(name: string, args: RdsSiloArgs, parent: pulumi.Resource
   // What a recovered server holds came with it: roles, databases and the provisioner with the other tenant's password.
   const provisioner = passwordOutput(
     secret,
-    source ?? tenant,
+    first?.tenant ?? tenant,
     "postgres/provisioner",
     source === undefined ? rotation : 0,
   );

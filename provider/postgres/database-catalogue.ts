@@ -44,10 +44,11 @@ export class DatabaseCatalogue {
 
   /** The tenant's database is there and in its state. */
   record(urn: string, event: string): Promise<void> {
-    const { server, database } = this.#inputs;
+    const { server, database, recoveredFrom } = this.#inputs;
+    const from = event === "recover" ? { from: recoveredFrom } : {};
     return this.#write([
       recordSchemaSql({ ...this.#inputs, urn }),
-      eventSql(this.#inputs.tenant, event, { store: "postgres", server, database }),
+      eventSql(this.#inputs.tenant, event, { store: "postgres", server, database, ...from }),
     ]);
   }
 

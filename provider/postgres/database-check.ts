@@ -18,6 +18,7 @@ export async function checkDatabase(
 ): Promise<CheckFailure[]> {
   const { pools } = dependencies;
   const own = [...databaseFaults(news), ...connectionFaults(news), ...sharedFaults(dependencies, news)];
+  own.push(...recoveryFaults(news));
   if (!isUnknown(news.extensions)) own.push(...extensionFaults(news.extensions));
   if (news.catalogue !== undefined && !isUnknown(news.catalogue) && !pools.names().includes(news.catalogue)) {
     const has = pools.names().join(", ") || "none";
@@ -49,6 +50,24 @@ function* sharedFaults({ pools }: PostgresDependencies, news: DatabaseInputs): G
     property: "database",
     reason: `"${news.database}" is the shared database of the server ${news.server}; a silo needs one of its own`,
   };
+}
+
+/** On a server of the platform the source's database is its own, and not one that came out of a backup. */
+function* recoveryFaults({ recoveredFrom, connection, tenant }: DatabaseInputs): Generator<CheckFailure> {
+  if (recoveredFrom === undefined || isUnknown(recoveredFrom)) return;
+  const property = "recoveredFrom";
+  if (!isText(recoveredFrom)) {
+    yield { property, reason: `recoveredFrom is ${JSON.stringify(recoveredFrom)}; allowed is the id of a tenant` };
+  } else if (connection === undefined) {
+    yield {
+      property,
+      reason:
+        `recoveredFrom is "${recoveredFrom}", but connection is not given: recoveredFrom is only for a server of the ` +
+        `tenant's own, restored from that tenant's backups. Leave it out, or give connection and connectionPassword`,
+    };
+  } else if (recoveredFrom === tenant) {
+    yield { property, reason: `recoveredFrom names the tenant itself; allowed is the id of another tenant` };
+  }
 }
 
 function* connectionFaults({ connection, connectionPassword }: DatabaseInputs): Generator<CheckFailure> {

@@ -7,6 +7,7 @@ import { checkDatabase } from "./database-check.ts";
 import { databaseDifferences, type LiveDatabase, readDatabase } from "./database-live.ts";
 import { foreignObject, hardenDatabase, makeDatabase } from "./database-make.ts";
 import { innerOf, type Place, placeOf } from "./database-place.ts";
+import { assertRestored, assertSource, isRecovered } from "./database-recover.ts";
 import { findDatabaseDrift } from "./database-read.ts";
 import { closeLogins, removeDatabase } from "./database-remove.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
@@ -77,6 +78,11 @@ export function databaseHandler(dependencies: PostgresDependencies): Handler<Dat
   ): Promise<void> {
     const { urn, adopt } = context;
     const found = { what: `PostgreSQL database "${inputs.database}"`, mark: parseMark(live.comment) };
+    if (isRecovered(inputs)) {
+      assertSource(found.what, found.mark, inputs, urn);
+      await assertRestored(pools, place, inputs);
+      return mendOutside(context, place, inputs);
+    }
     // On a server that was made for the tenant, another resource of the program may have made its database.
     const isNew = place.apart && found.mark === undefined && live.owner === place.server.provisioner.user;
     if (isNew && (await lookInside(place, inputs, undefined)) === undefined) {
@@ -91,7 +97,7 @@ export function databaseHandler(dependencies: PostgresDependencies): Handler<Dat
 
   return {
     type: "tenancy:postgres:Database",
-    replaceOn: ["server", "tenant", "database", "schema", "ownerRole", "appRole", "readOnlyRole"],
+    replaceOn: ["server", "tenant", "database", "schema", "ownerRole", "appRole", "readOnlyRole", "recoveredFrom"],
     secrets: ["password", "readOnlyPassword", "connectionPassword"],
 
     check: (_context, olds, news) => checkDatabase(dependencies, olds, news),
@@ -107,12 +113,15 @@ export function databaseHandler(dependencies: PostgresDependencies): Handler<Dat
       await catalogue.assertFree(context.urn);
       const mark = newMark(context.urn, inputs.tenant);
       const live = await look(context, place, inputs);
-      if (live === null) await makeDatabase(pools, context, place, inputs, mark);
-      else await takeOver(context, place, inputs, live, mark);
+      if (live !== null) await takeOver(context, place, inputs, live, mark);
+      else if (isRecovered(inputs)) assertSource(`PostgreSQL database "${inputs.database}"`, null, inputs, context.urn);
+      else await makeDatabase(pools, context, place, inputs, mark);
       await hardenDatabase(dependencies, context, place, inputs);
-      await work.create(context, inner, mark);
+      if (isRecovered(inner)) await work.recover(context, inner, mark);
+      else await work.create(context, inner, mark);
       if (live !== null) await writeMark(context, place, inputs, mark);
-      await catalogue.record(context.urn, live === null ? "create" : "adopt");
+      const event = live === null ? "create" : isRecovered(inputs) ? "recover" : "adopt";
+      await catalogue.record(context.urn, event);
       return { id: inputs.database, outputs: outputsOf(inputs, mark) };
     },
 

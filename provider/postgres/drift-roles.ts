@@ -1,6 +1,6 @@
 /** Differences of a tenant's roles: attributes, settings, memberships and the right to connect. */
 import type { PostgresServer } from "../config.ts";
-import type { SchemaInputs } from "../inputs.ts";
+import type { DatabaseInputs, SchemaInputs } from "../inputs.ts";
 import { type Difference, listed } from "./difference.ts";
 import type { Live, LiveRole } from "./live.ts";
 import { identifier } from "./quote.ts";
@@ -106,8 +106,27 @@ function settingDifferences(
   ];
 }
 
-export function membershipDifferences(live: Live, server: PostgresServer): Difference[] {
-  return live.memberships.map(({ role, member, grantor }) => {
+/** Inputs of a schema, and the server's address where it is one of the tenant's own. */
+export type PlacedInputs = SchemaInputs & Pick<DatabaseInputs, "connection">;
+
+/**
+ * Amazon RDS has this role: its members log in with tokens of IAM, and no more with a password. It holds no other right.
+ * https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html
+ */
+const iamRole = "rds_iam";
+
+/** Logins of the tenant that the tenant's own server asks IAM about. Who could hand the role on is none of them. */
+export function iamLogins(live: Live, { connection, appRole, readOnlyRole }: PlacedInputs): string[] {
+  if (connection === undefined) return [];
+  return live.memberships.flatMap(({ role, member, admin }) =>
+    role === iamRole && !admin && (member === appRole || member === readOnlyRole) ? [member] : [],
+  );
+}
+
+export function membershipDifferences(live: Live, inputs: PlacedInputs, server: PostgresServer): Difference[] {
+  const byIam = iamLogins(live, inputs);
+  const others = live.memberships.filter(({ role, member }) => role !== iamRole || !byIam.includes(member));
+  return others.map(({ role, member, grantor }) => {
     const revoke = `REVOKE ${identifier(role)} FROM ${identifier(member)} GRANTED BY ${identifier(grantor)} CASCADE;`;
     const told = {
       sentence: `the role ${member} is a member of ${role}`,

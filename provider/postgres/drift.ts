@@ -4,7 +4,7 @@ import type { SchemaInputs } from "../inputs.ts";
 import type { Live, LiveObject, Right } from "./live.ts";
 import { type Difference, listed } from "./difference.ts";
 import { reachDifferences } from "./drift-reach.ts";
-import { databaseDifferences, membershipDifferences, roleDifferences } from "./drift-roles.ts";
+import { databaseDifferences, membershipDifferences, type PlacedInputs, roleDifferences } from "./drift-roles.ts";
 import { identifier } from "./quote.ts";
 
 export type { Difference } from "./difference.ts";
@@ -32,10 +32,10 @@ export function defaultPrivilegesSql(inputs: SchemaInputs): string[] {
   ];
 }
 
-export function differences(live: Live, inputs: SchemaInputs, server: PostgresServer): Difference[] {
+export function differences(live: Live, inputs: PlacedInputs, server: PostgresServer): Difference[] {
   return [
     ...roleDifferences(live, inputs, server.database),
-    ...membershipDifferences(live, server),
+    ...membershipDifferences(live, inputs, server),
     ...databaseDifferences(live, inputs, server),
     ...schemaDifferences(live, inputs),
     ...defaultDifferences(live, inputs),

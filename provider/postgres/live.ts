@@ -43,7 +43,12 @@ export interface Live {
   } | null;
   readonly roles: Readonly<Record<string, LiveRole>>;
   /** Other roles in which ours are members, and members of ours other than the provisioner. */
-  readonly memberships: readonly { readonly role: string; readonly member: string; readonly grantor: string }[];
+  readonly memberships: readonly {
+    readonly role: string;
+    readonly member: string;
+    readonly grantor: string;
+    readonly admin: boolean;
+  }[];
   readonly databaseRights: readonly Right[];
   readonly defaults: readonly (Right & { readonly kind: string; readonly global: boolean })[];
   readonly objects: readonly LiveObject[];
@@ -103,7 +108,7 @@ SELECT json_build_object(
         WHERE s.setrole = o.oid AND s.setdatabase = d.oid), '[]'),
       'globalSettings', coalesce(to_json(o.rolconfig), '[]'))), '{}') FROM ours o),
   'memberships', (SELECT coalesce(json_agg(json_build_object('role', pg_get_userbyid(m.roleid),
-      'member', pg_get_userbyid(m.member), 'grantor', pg_get_userbyid(m.grantor))), '[]')
+      'member', pg_get_userbyid(m.member), 'grantor', pg_get_userbyid(m.grantor), 'admin', m.admin_option)), '[]')
     FROM pg_catalog.pg_auth_members m
     WHERE m.member IN (SELECT oid FROM ours)
       OR (m.roleid IN (SELECT oid FROM ours) AND pg_get_userbyid(m.member) <> current_user)),

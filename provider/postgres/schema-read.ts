@@ -7,6 +7,7 @@ import { changeLock } from "./catalogue.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import { type Difference, toFinding } from "./difference.ts";
 import { differences } from "./drift.ts";
+import { iamLogins, type PlacedInputs } from "./drift-roles.ts";
 import { shapeDifferences } from "./drift-shape.ts";
 import type { Live } from "./live.ts";
 import type { PostgresPools, Session } from "./pool.ts";
@@ -29,7 +30,7 @@ export async function recordActivity(session: Session, inputs: SchemaInputs): Pr
 export async function findDrift(
   dependencies: PostgresDependencies,
   context: CallContext,
-  wanted: SchemaInputs,
+  wanted: PlacedInputs,
   outputs: SchemaOutputs,
   live: Live,
 ): Promise<string[]> {
@@ -174,16 +175,17 @@ export async function mendShape(
 }
 
 /** Logins whose password is not the state's; only a login proves it. */
-async function proofOfLogins(pools: PostgresPools, inputs: SchemaInputs, live: Live): Promise<Finding[]> {
+async function proofOfLogins(pools: PostgresPools, inputs: PlacedInputs, live: Live): Promise<Finding[]> {
   if (inputs.state !== "active") return [];
   const found: Finding[] = [];
   const logins = [
     { user: inputs.appRole, password: inputs.password },
     { user: inputs.readOnlyRole, password: inputs.readOnlyPassword },
   ];
+  const byIam = iamLogins(live, inputs);
   for (const login of logins) {
-    // A role that may not log in is told about already.
-    if (live.roles[login.user]?.login !== true) continue;
+    // A role that may not log in is told about already; of one that logs in by IAM the server takes no password.
+    if (live.roles[login.user]?.login !== true || byIam.includes(login.user)) continue;
     const task = { subject: `tenant ${inputs.tenant}`, doing: `logging in as ${login.user}` };
     if (!(await pools.canLogIn(inputs.server, login, task))) {
       const sentence = `the password of the role ${login.user} is not the one of the state`;

@@ -11,6 +11,7 @@ import type { PostgresDependencies } from "./dependencies.ts";
 import { differences } from "./drift.ts";
 import { codeOf, type Task } from "./faults.ts";
 import { editedText, renderFiles } from "./files.ts";
+import { assertSource, type RecoveredInputs, takeRecordsSql } from "./database-recover.ts";
 import { type Live, readLive } from "./live.ts";
 import type { Session } from "./pool.ts";
 import { mendShape } from "./schema-read.ts";
@@ -24,6 +25,8 @@ const duplicates = new Set(["42710", "42P06", "23505"]);
 export interface SchemaWork {
   /** Makes the schema, or takes over what a crashed run left of it. */
   create(context: CallContext, inputs: SchemaInputs, mark: Mark): Promise<void>;
+  /** Makes a schema that came out of another tenant's backups the new tenant's, with all that is inside. */
+  recover(context: CallContext, inputs: RecoveredInputs, mark: Mark): Promise<void>;
   /**
    * Makes the schema what the news ask; the mark keeps its token.
    *
@@ -130,6 +133,24 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
         },
         { signal: context.signal },
       );
+    },
+
+    async recover(context, inputs, mark) {
+      const files = renderFiles(dependencies, inputs);
+      const passwords = await verifiers(inputs);
+      const task: Task = { subject: `tenant ${inputs.tenant}`, doing: `taking over the schema ${inputs.schema}` };
+      const work = async (session: Session) => {
+        const live = await readLive(session, inputs, "brief");
+        assertFree(live.row, inputs.tenant, context.urn);
+        const found = live.schema === null ? null : parseMark(live.schema.comment);
+        assertSource(`PostgreSQL schema "${inputs.schema}"`, found, inputs, context.urn);
+        filesToApply(live, files, inputs);
+        await session.script(takeRecordsSql(inputs, context));
+        if (found?.token !== mark.token) await mend(session, inputs, mark, "recover", passwords);
+        // Who came in between the restore and now had one of the source's passwords.
+        await endSessions(session, inputs);
+      };
+      await pools.run(inputs.server, task, work, { exclusive: true, signal: context.signal });
     },
 
     async change(context, outputs, news, mayMake = false) {

@@ -87,7 +87,8 @@ describe("TenantDatabaseSilo on the engine database", () => {
 
   it("hands a described server on, its password as a secret even where the program's is none", async () => {
     const connection = { host: pulumi.output("rds.example"), port: 5432, user: "provisioner", ca: "-----BEGIN" };
-    const engine = { kind: "database", host: "rds.example", port: 5432, connection, connectionPassword: "pw" } as const;
+    const server = { host: "rds.example", port: 5432, connection, connectionPassword: "pw", recoveredFrom: "old" };
+    const engine = { kind: "database", ...server } as const;
     const { registered } = await registrations(
       () => new TenantDatabaseSilo("acme-corp", siloArgs({ server: "rds", catalogue: "main", engine })),
     );
@@ -97,6 +98,7 @@ describe("TenantDatabaseSilo on the engine database", () => {
       catalogue: "main",
       connection: { host: "rds.example", port: 5432, user: "provisioner", ca: "-----BEGIN" },
       connectionPassword: secret("pw"),
+      recoveredFrom: "old",
     });
   });
 

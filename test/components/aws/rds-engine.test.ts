@@ -147,9 +147,30 @@ describe("TenantDatabaseSilo on Amazon RDS", () => {
     const recoverFrom = { tenant: "old", time: "2026-11-27T08:30:00Z" };
     const { inside, registered } = await build({}, { recoverFrom }, [old]);
     expect(inside).toMatchObject({ database: "oikion_old", schema: "oikion_old", appRole: "oikion_old_app" });
+    expect(inside).toMatchObject({ tenant: "acme", recoveredFrom: "old" });
     expect(registered.find(({ name }) => name === "acme-instance")?.inputs.restoreToPointInTime).toEqual({
       sourceDbInstanceIdentifier: "oikion-old",
       restoreTime: "2026-11-27T08:30:00Z",
+    });
+  });
+
+  it("works with the first tenant's names and provisioner in what was recovered twice, and takes over from the second", async () => {
+    const time = "2026-11-27T08:30:00Z";
+    const first = { ...record, id: "first", prefix: "oikion" } as unknown as TenantRecord;
+    const second = {
+      ...record,
+      id: "second",
+      silo: { ...settings, recoverFrom: { tenant: "first", time } },
+    } as unknown as TenantRecord;
+    const { inside, registered } = await build({}, { recoverFrom: { tenant: "second", time } }, [second, first]);
+    expect(inside).toMatchObject({
+      database: "oikion_first",
+      appRole: "oikion_first_app",
+      connectionPassword: secret(derived("postgres/provisioner", "first")),
+      recoveredFrom: "second",
+    });
+    expect(registered.find(({ name }) => name === "acme-instance")?.inputs.restoreToPointInTime).toMatchObject({
+      sourceDbInstanceIdentifier: "tenant-second",
     });
   });
 

@@ -17,18 +17,22 @@ const calls = {
   "aws:secretsmanager/getSecretVersion:getSecretVersion": { secretString: '{"password":"planted-master"}' },
 };
 
-function build(changed: Partial<RdsSharedServerArgs> = {}) {
+function build(changed: Partial<RdsSharedServerArgs> = {}, options: pulumi.ComponentResourceOptions = {}) {
   return registrations(
     () =>
-      new RdsSharedServer("main", {
-        foundation: new RdsFoundation("eu", { server: rdsServerSchema.parse(entry), caFile: "/ca.pem", ca }),
-        identifier: "tenants",
-        database: "tenants",
-        extensions: ["vector"],
-        settings,
-        secret: pulumi.secret(secretText),
-        ...changed,
-      }),
+      new RdsSharedServer(
+        "main",
+        {
+          foundation: new RdsFoundation("eu", { server: rdsServerSchema.parse(entry), caFile: "/ca.pem", ca }),
+          identifier: "tenants",
+          database: "tenants",
+          extensions: ["vector"],
+          settings,
+          secret: pulumi.secret(secretText),
+          ...changed,
+        },
+        options,
+      ),
     { outputs, calls },
   );
 }
@@ -73,6 +77,23 @@ describe("RdsSharedServer", () => {
       withGrantOption: true,
     });
     expect(inputs["main-postgresql"]).toMatchObject({ host: "db.example", password: secret("planted-master") });
+  });
+
+  it("hands nothing over: what @pulumi/postgresql made there it keeps and removes", async () => {
+    const kept: string[] = [];
+    const seen: string[] = [];
+    const ignored: string[] = [];
+    const watch: pulumi.ResourceTransformation = ({ name, opts }) => {
+      seen.push(name);
+      if ("retainOnDelete" in opts && opts.retainOnDelete === true) kept.push(name);
+      if ("ignoreChanges" in opts) ignored.push(`${name} ${opts.ignoreChanges?.join() ?? ""}`);
+      return undefined;
+    };
+    await build({}, { transformations: [watch] });
+    expect(seen).toEqual(expect.arrayContaining(["main-postgresql-database", "main-extensions"]));
+    expect(kept).toEqual([]);
+    // The provisioner is a member of every role that it makes.
+    expect(ignored.filter((one) => !one.startsWith("main-instance"))).toEqual(["main-provisioner roles"]);
   });
 
   it("gives the native provider's entry of the server, as a secret", async () => {

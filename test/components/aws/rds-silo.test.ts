@@ -187,6 +187,19 @@ describe("an instance", () => {
     expect(inputs("acme-extension-vector")).toEqual({ name: "vector", database: "tenant_acme", schema: "extensions" });
   });
 
+  it("hands database, schema and extensions over to the native provider: it sets the limit, and drops the database", async () => {
+    const { options } = await build({ extensions: ["vector"] });
+    const of = (name: string) => {
+      const { retainOnDelete, ignoreChanges } = options.get(name) ?? {};
+      return { retainOnDelete, ignoreChanges };
+    };
+    expect(of("acme-postgresql-database")).toEqual({ retainOnDelete: true, ignoreChanges: ["connectionLimit"] });
+    expect(of("acme-extensions")).toEqual({ retainOnDelete: true, ignoreChanges: undefined });
+    expect(of("acme-extension-vector")).toEqual({ retainOnDelete: true, ignoreChanges: undefined });
+    // The native provider makes it a member of the tenant's roles.
+    expect(of("acme-provisioner")).toEqual({ retainOnDelete: undefined, ignoreChanges: ["roles"] });
+  });
+
   it("gives the native provider the provisioner and not the master", async () => {
     const { inputs, connection, inside } = await build();
     expect(inputs("acme-inside")).toEqual({
