@@ -1,6 +1,6 @@
 /** Runs rules over resources: pure, and the same for the CLI's pack, `npm run policy` and the tests. */
 import { type Configuration, configuredFor } from "./configuration.ts";
-import { type Finding, messageOf, type Resource, type Rule } from "./rule.ts";
+import { type Finding, messageOf, parentsOf, type Resource, type Rule } from "./rule.ts";
 
 export type Level = "mandatory" | "advisory";
 
@@ -32,16 +32,20 @@ export function evaluate(
     if (known === undefined) byType.set(resource.type, [resource]);
     else known.push(resource);
   }
+  const parentOf = parentsOf(resources);
   return rules.flatMap((rule) => {
     const { enforcement, settings } = configuredFor(rule, configuration);
     if (enforcement === "disabled") return [];
-    const context = { ...surroundings, settings };
-    if (rule.scope === "stack") {
-      return [...rule.check(resources, context)].map((finding) => verdictOf(rule, enforcement, finding, finding.urn));
-    }
+    const context = { ...surroundings, settings, parentOf };
     const own = [...new Set(rule.types)].flatMap((type) => byType.get(type) ?? []);
+    if (rule.scope === "stack") {
+      return [...rule.check(own, context)].map((finding) => verdictOf(rule, enforcement, finding, finding.urn));
+    }
     return own.flatMap((resource) =>
-      [...rule.check(resource, context)].map((finding) => verdictOf(rule, enforcement, finding, resource.urn)),
+      // The engine tells no references of a resource that is checked by itself.
+      [...rule.check({ ...resource, references: {} }, context)].map((finding) =>
+        verdictOf(rule, enforcement, finding, resource.urn),
+      ),
     );
   });
 }

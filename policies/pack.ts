@@ -1,7 +1,7 @@
 /** The rules as policies of Pulumi's CrossGuard. Only index.ts serves them. */
 import type { PolicyResource, ReportViolation, ResourceValidationPolicy, StackValidationPolicy } from "@pulumi/policy";
 import { type Verdict, verdictOf } from "./evaluate.ts";
-import { type Finding, type Resource, type Rule, settingsOf, stackOf } from "./rule.ts";
+import { type Finding, parentsOf, type Resource, type Rule, settingsOf, stackOf } from "./rule.ts";
 import { plainProperties } from "./values.ts";
 
 type Policy = ResourceValidationPolicy | StackValidationPolicy;
@@ -17,7 +17,7 @@ interface Report {
 export function policyOf(rule: Rule): Policy {
   const described = {
     name: rule.name,
-    description: `${rule.description} ${rule.reason}`,
+    description: rule.description,
     enforcementLevel: rule.enforcement,
     severity: rule.severity,
     url: rule.source.url,
@@ -25,10 +25,11 @@ export function policyOf(rule: Rule): Policy {
     tags: [rule.subject],
     ...(rule.settings === undefined ? {} : { configSchema: { properties: propertiesOf(rule) } }),
   };
-  const context = (stack: string, configured: object) => ({
+  const context = (stack: string, configured: object, parentOf: (urn: string) => string | undefined) => ({
     stack,
     now: new Date(),
     settings: settingsOf(rule, configured as Record<string, unknown>),
+    parentOf,
   });
   if (rule.scope === "resource") {
     return {
@@ -45,35 +46,41 @@ export function policyOf(rule: Rule): Policy {
             ? {}
             : { provider: { type: provider.type, props: plainProperties(provider.props) } }),
         };
-        tell(rule, rule.check(resource, context(stackOf(urn), args.getConfig())), report, urn);
+        const parentOf = (of: string): string | undefined => (of === urn ? opts.parent : undefined);
+        tell(rule, rule.check(resource, context(stackOf(urn), args.getConfig(), parentOf)), report, urn);
       },
     };
   }
   return {
     ...described,
     validateStack(args, report) {
-      const resources = args.resources.map((resource) => stackResource(rule, resource));
+      const parentOf = parentsOf(args.resources.map(({ urn, parent }) => ({ urn, parent: parent?.urn })));
+      const resources = args.resources.filter(({ type }) => rule.types.includes(type)).map(stackResource);
       const stack = stackOf(args.resources[0]?.urn ?? "");
-      tell(rule, rule.check(resources, context(stack, args.getConfig())), report);
+      tell(rule, rule.check(resources, context(stack, args.getConfig(), parentOf)), report);
     },
   };
 }
 
-/** Properties of types that the rule does not read are not copied; who their parents are is asked of all. */
-function stackResource(rule: Rule, resource: PolicyResource): Resource {
-  const { type, name, urn, opts, parent, provider, propertyDependencies } = resource;
-  const reads = rule.types.includes(type);
+function stackResource({
+  type,
+  name,
+  urn,
+  props,
+  opts,
+  parent,
+  provider,
+  propertyDependencies,
+}: PolicyResource): Resource {
   const references = Object.entries(propertyDependencies).map(
     ([property, resources]) => [property, resources.map((one) => one.urn)] as const,
   );
   return {
-    ...{ type, name, urn, props: reads ? plainProperties(resource.props) : {} },
+    ...{ type, name, urn, props: plainProperties(props) },
     protect: opts.protect,
-    references: reads ? Object.fromEntries(references) : {},
+    references: Object.fromEntries(references),
     ...(parent === undefined ? {} : { parent: parent.urn }),
-    ...(provider === undefined || !reads
-      ? {}
-      : { provider: { type: provider.type, props: plainProperties(provider.props) } }),
+    ...(provider === undefined ? {} : { provider: { type: provider.type, props: plainProperties(provider.props) } }),
   };
 }
 

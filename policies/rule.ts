@@ -53,6 +53,8 @@ export interface Context<S> {
   readonly stack: string;
   readonly now: Date;
   readonly settings: S;
+  /** URN of any resource's parent, whatever its type. */
+  readonly parentOf: (urn: string) => string | undefined;
 }
 
 interface Described<S> {
@@ -81,7 +83,7 @@ export interface ResourceRule<S = unknown> extends Described<S> {
   readonly check: (resource: Resource, context: Context<S>) => Iterable<Finding>;
 }
 
-/** Looks at all of a stack's resources together. */
+/** Looks at all of a stack's resources of its types together. */
 export interface StackRule<S = unknown> extends Described<S> {
   readonly scope: "stack";
   readonly check: (resources: readonly Resource[], context: Context<S>) => Iterable<Finding>;
@@ -95,6 +97,15 @@ export function resourceRule<S = object>(rule: Omit<ResourceRule<S>, "scope">): 
 
 export function stackRule<S = object>(rule: Omit<StackRule<S>, "scope">): Rule {
   return { ...rule, scope: "stack" } as unknown as Rule;
+}
+
+/** Every resource's parent, for the rules' context. */
+export function parentsOf(
+  resources: Iterable<{ readonly urn: string; readonly parent?: string }>,
+): Context<unknown>["parentOf"] {
+  const parents = new Map<string, string>();
+  for (const { urn, parent } of resources) if (parent !== undefined) parents.set(urn, parent);
+  return (urn) => parents.get(urn);
 }
 
 /** The rule cannot tell: a value that it needs is made by the update. */

@@ -18,7 +18,9 @@ export default stackRule({
   severity: "critical",
   enforcement: "mandatory",
   types: [rosterType, type],
-  *check(resources) {
-    yield* nameFindings(resources, type, new Tenants(resources), (prefix, { id }) => ({ ...redisNames(prefix, id) }));
+  *check(resources, context) {
+    yield* nameFindings(resources, type, new Tenants(resources, context), (prefix, { id }) => ({
+      ...redisNames(prefix, id),
+    }));
   },
 });

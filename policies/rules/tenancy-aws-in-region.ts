@@ -50,8 +50,9 @@ export default stackRule<{ aliases: Readonly<Record<string, string>> }>({
       fallback: {},
     },
   },
-  *check(resources, { settings }) {
-    const tenants = new Tenants(resources);
+  *check(resources, context) {
+    const { settings } = context;
+    const tenants = new Tenants(resources, context);
     for (const resource of resources) {
       if (!resource.type.startsWith("aws:")) continue;
       const wanted = tenants.factsOf(resource)?.region;

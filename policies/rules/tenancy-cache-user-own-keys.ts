@@ -20,8 +20,8 @@ export default stackRule({
   severity: "critical",
   enforcement: "mandatory",
   types: [rosterType, cacheUser, memorydbUser],
-  *check(resources) {
-    const tenants = new Tenants(resources);
+  *check(resources, context) {
+    const tenants = new Tenants(resources, context);
     for (const user of ofType(resources, cacheUser, memorydbUser)) {
       const tenant = tenants.factsOf(user);
       if (tenant?.prefix === undefined) continue;

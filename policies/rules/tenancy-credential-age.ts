@@ -28,8 +28,9 @@ export default stackRule<{ keyDays: number; secretDays: number; certificateDays:
     secretDays: days("Days between two rotations of a secret.", 90),
     certificateDays: days("Days that a certificate may live.", 398),
   },
-  *check(resources, { settings, now }) {
-    const tenants = new Tenants(resources);
+  *check(resources, context) {
+    const { settings, now } = context;
+    const tenants = new Tenants(resources, context);
     const since = tenants.roster?.props.since;
     // A tenant's first key is as old as its state, or older; the state of the stack knows no later one's age.
     for (const prefix of ofType(resources, prefixType)) {

@@ -35,8 +35,8 @@ export default stackRule({
     ...secrets,
     rosterType,
   ],
-  *check(resources) {
-    const tenants = new Tenants(resources);
+  *check(resources, context) {
+    const tenants = new Tenants(resources, context);
     const live = tenants.ids.filter((id) => tenants.get(id)?.state !== "offboarding");
     for (const resource of resources) {
       if (resource.protect) continue;

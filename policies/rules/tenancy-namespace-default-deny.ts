@@ -18,8 +18,8 @@ export default stackRule({
   severity: "critical",
   enforcement: "mandatory",
   types: [rosterType, namespace, networkPolicy],
-  *check(resources) {
-    for (const { tenant, resource, objects } of tenantNamespaces(resources, networkPolicy)) {
+  *check(resources, context) {
+    for (const { tenant, resource, objects } of tenantNamespaces(resources, networkPolicy, context)) {
       const denied = new Set(objects.filter(selectsAll).flatMap(deniedBy));
       for (const direction of ["Ingress", "Egress"]) {
         if (denied.has(direction)) continue;

@@ -18,8 +18,8 @@ export default stackRule({
   severity: "critical",
   enforcement: "mandatory",
   types: [rosterType, type],
-  *check(resources) {
-    yield* nameFindings(resources, type, new Tenants(resources), (prefix, { id }) => ({
+  *check(resources, context) {
+    yield* nameFindings(resources, type, new Tenants(resources, context), (prefix, { id }) => ({
       "metadata.name": kubernetesNames(prefix, id).namespace,
     }));
   },

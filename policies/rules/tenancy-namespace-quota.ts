@@ -28,8 +28,9 @@ export default stackRule<{ limits: readonly string[] }>({
       "persistentvolumeclaims",
     ]),
   },
-  *check(resources, { settings }) {
-    for (const { tenant, resource, objects } of tenantNamespaces(resources, quota)) {
+  *check(resources, context) {
+    const { settings } = context;
+    for (const { tenant, resource, objects } of tenantNamespaces(resources, quota, context)) {
       const place =
         ownTenant(resource) === undefined ? `tenant ${tenant}: ${subjectOf(resource)}` : subjectOf(resource);
       const hard = objects.map((object) => at(object.props, "spec", "hard"));

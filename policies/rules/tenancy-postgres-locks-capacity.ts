@@ -37,10 +37,11 @@ export default stackRule<Settings>({
     relations: limitSetting("Relations of a template that templates does not name.", relationsByDefault),
     warnAt: warnAtSetting,
   },
-  *check(resources, { settings }) {
+  *check(resources, context) {
+    const { settings } = context;
     const schemas = ofType(resources, schema);
     if (schemas.length === 0) return;
-    const atOnce = numberOf(new Tenants(resources).roster?.props.maxDeletes) ?? 1;
+    const atOnce = numberOf(new Tenants(resources, context).roster?.props.maxDeletes) ?? 1;
     const slots = settings.maxLocksPerTransaction * settings.maxConnections;
     let largest = schemas[0];
     let most = 0;

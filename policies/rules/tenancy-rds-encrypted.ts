@@ -1,7 +1,7 @@
 import { resourceRule } from "../rule.ts";
 import { rdsCluster, rdsInstance } from "../support/aws-types.ts";
 import { choice } from "../support/settings.ts";
-import { mustBe, mustBeTrue } from "../support/verdict.ts";
+import { mustBeTrue, subjectOf } from "../support/verdict.ts";
 
 export default resourceRule<{ ownKey: boolean }>({
   name: "tenancy-rds-encrypted",
@@ -22,11 +22,9 @@ export default resourceRule<{ ownKey: boolean }>({
     // A replica and a member of a cluster take it from their source.
     if (database.props.replicateSourceDb !== undefined) return;
     yield* mustBeTrue(database, "storageEncrypted", "is not encrypted at rest");
-    if (settings.ownKey) {
-      // A key that the update makes is not known yet, and a key all the same.
-      if (database.references.kmsKeyId === undefined) {
-        yield* mustBe(database, "kmsKeyId", (value) => value !== undefined, "is encrypted with Amazon's default key");
-      }
+    // A key that the update makes is not known yet, and a key all the same.
+    if (settings.ownKey && database.props.kmsKeyId === undefined) {
+      yield { message: `${subjectOf(database)} is encrypted with Amazon's default key: no kmsKeyId` };
     }
   },
 });

@@ -30,8 +30,9 @@ export default stackRule<Settings>({
     plannedMegabytes: limitSetting("Memory planned for each tenant.", 16),
     warnAt: warnAtSetting,
   },
-  *check(resources, { settings }) {
-    const tenants = new Tenants(resources);
+  *check(resources, context) {
+    const { settings } = context;
+    const tenants = new Tenants(resources, context);
     // The Roster also knows the tenants of caches in the cloud; without it the users count.
     const placed =
       tenants.ids.length > 0

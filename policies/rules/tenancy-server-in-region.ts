@@ -30,11 +30,12 @@ export default stackRule<Settings>({
       fallback: {},
     },
   },
-  *check(resources, { stack, settings }) {
+  *check(resources, context) {
+    const { stack, settings } = context;
     if (settings.developmentStacks.includes(stack)) return;
     const platform = platformOf(findProvider(resources));
     if (!isProperties(platform)) return;
-    const tenants = new Tenants(resources);
+    const tenants = new Tenants(resources, context);
     for (const id of tenants.ids) {
       const { region, placement = {} } = tenants.get(id) ?? {};
       for (const [store, placed] of Object.entries(placement)) {

@@ -19,10 +19,11 @@ export default stackRule<{ warnAt: number }>({
   enforcement: "mandatory",
   types: [providerType, rosterType],
   settings: { warnAt: warnAtSetting },
-  *check(resources, { settings }) {
+  *check(resources, context) {
+    const { settings } = context;
     const platform = platformOf(findProvider(resources));
     if (!isProperties(platform)) return;
-    const tenants = new Tenants(resources);
+    const tenants = new Tenants(resources, context);
     const placements = tenants.ids.flatMap((id) => Object.entries(tenants.get(id)?.placement ?? {}));
     const counts = tally(placements, ([store, server]) => `${store}/${text(server) ?? ""}`);
     for (const { store, name, settings: server } of serversOf(platform)) {

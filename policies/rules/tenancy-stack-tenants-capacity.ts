@@ -16,8 +16,9 @@ export default stackRule<{ limit: number; warnAt: number }>({
   enforcement: "mandatory",
   types: [rosterType],
   settings: { limit: limitSetting("Tenants of one stack.", 1000), warnAt: warnAtSetting },
-  *check(resources, { settings }) {
-    const { ids } = new Tenants(resources);
+  *check(resources, context) {
+    const { settings } = context;
+    const { ids } = new Tenants(resources, context);
     if (ids.length > 0) yield* measure(ids.length, settings.limit, "this stack: tenants", settings.warnAt);
   },
 });

@@ -17,8 +17,8 @@ export default stackRule({
   severity: "high",
   enforcement: "mandatory",
   types: [rosterType, namespace, cnpgCluster, rdsInstance, ...nativeTypes],
-  *check(resources) {
-    const tenants = new Tenants(resources);
+  *check(resources, context) {
+    const tenants = new Tenants(resources, context);
     if (tenants.roster !== undefined && !isProperties(tenants.roster.props.tenants)) return;
     const told = new Set<string>();
     for (const resource of resources) {

@@ -14,8 +14,8 @@ export default stackRule({
   severity: "medium",
   enforcement: "advisory",
   types: [rosterType],
-  *check(resources) {
-    const tenants = new Tenants(resources);
+  *check(resources, context) {
+    const tenants = new Tenants(resources, context);
     const urn = tenants.roster?.urn;
     for (const id of tenants.ids) {
       // The reason is a person's text, and no matter of the message.

@@ -17,8 +17,9 @@ export default stackRule<{ tiers: readonly string[] }>({
   enforcement: "mandatory",
   types: [rosterType, kmsKey, rdsInstance, rdsCluster, ...nativeTypes],
   settings: { tiers: names("Tiers whose tenants must have a key, whatever their records say.") },
-  *check(resources, { settings }) {
-    const tenants = new Tenants(resources);
+  *check(resources, context) {
+    const { settings } = context;
+    const tenants = new Tenants(resources, context);
     const keyed = new Set(resources.filter(({ type }) => type === kmsKey).map((key) => tenants.of(key)));
     const users = new Map<string, string>();
     const told = new Set<string>();

@@ -1,5 +1,5 @@
 /** Namespaces of tenants, and what lies in them. */
-import type { Resource } from "../rule.ts";
+import type { Context, Resource } from "../rule.ts";
 import { namespace } from "./kubernetes-types.ts";
 import { Companions, objectName, ofType } from "./links.ts";
 import { Tenants } from "./tenants.ts";
@@ -12,8 +12,12 @@ export interface TenantNamespace {
 }
 
 /** Every tenant's namespace with its objects of a type. */
-export function* tenantNamespaces(resources: readonly Resource[], type: string): Iterable<TenantNamespace> {
-  const tenants = new Tenants(resources);
+export function* tenantNamespaces(
+  resources: readonly Resource[],
+  type: string,
+  context: Pick<Context<unknown>, "parentOf">,
+): Iterable<TenantNamespace> {
+  const tenants = new Tenants(resources, context);
   const objects = new Companions(ofType(resources, type), "metadata.namespace");
   for (const resource of ofType(resources, namespace)) {
     const tenant = tenants.of(resource);

@@ -1,5 +1,5 @@
 /** Whose a resource is, and what the Roster says of its tenant. */
-import type { Resource } from "../rule.ts";
+import type { Context, Resource } from "../rule.ts";
 import { at, isProperties, type Properties, text } from "../values.ts";
 
 export const rosterType = "tenancy:index:Roster";
@@ -32,11 +32,11 @@ const tenantLabels = ["tenancy/tenant", "tenancy.dev/tenant", "tenant"];
 /** The tenants of a stack: built once, asked for each resource. */
 export class Tenants {
   readonly #facts = new Map<string, TenantFacts>();
-  readonly #parents = new Map<string, string>();
+  readonly #parentOf: (urn: string) => string | undefined;
   readonly roster: Resource | undefined;
 
-  constructor(resources: readonly Resource[]) {
-    for (const { urn, parent } of resources) if (parent !== undefined) this.#parents.set(urn, parent);
+  constructor(resources: readonly Resource[], { parentOf }: Pick<Context<unknown>, "parentOf">) {
+    this.#parentOf = parentOf;
     this.roster = resources.find(({ type }) => type === rosterType);
     const entries = this.roster?.props.tenants;
     if (!isProperties(entries)) return;
@@ -67,7 +67,7 @@ export class Tenants {
     const own = ownTenant(resource);
     if (own !== undefined) return own;
     // A URN's types are its ancestors': at most so many steps lead to the root.
-    for (let urn = resource.parent; urn !== undefined; urn = this.#parents.get(urn)) {
+    for (let urn = resource.parent; urn !== undefined; urn = this.#parentOf(urn)) {
       const id = componentTenant(urn);
       if (id !== undefined) return id;
     }
