@@ -1,12 +1,13 @@
 /**
  * `npm run generate`: writes the documents that follow from the code, `tenants/registry.schema.json`,
- * `docs/registry.md` and `docs/attempts.md`. With `--check` it writes nothing and ends with 1 when one of them is stale.
+ * `docs/registry.md`, `docs/attempts.md`, `docs/policy-rules.md` and the postures of `policies/`. With `--check` it writes nothing and ends with 1 when one of them is stale.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { format, resolveConfig } from "prettier";
 import { registryDocuments } from "../tenants/generate.ts";
+import { policyDocuments } from "../policies/documents.ts";
 import { attemptsPage } from "../verify/catalogue.ts";
 
 const project = dirname(import.meta.dirname);
@@ -18,12 +19,17 @@ export interface GeneratedFile {
 }
 
 export async function generated(): Promise<readonly GeneratedFile[]> {
-  const documents = [...registryDocuments(), { path: join("docs", "attempts.md"), content: attemptsPage() }];
+  const documents = [
+    ...registryDocuments(),
+    { path: join("docs", "attempts.md"), content: attemptsPage() },
+    ...policyDocuments(),
+  ];
   return Promise.all(
     documents.map(async ({ path, content }) => {
-      if (!path.endsWith(".md")) return { path, content };
+      const parser = path.endsWith(".md") ? "markdown" : path.startsWith("policies") ? "json" : undefined;
+      if (parser === undefined) return { path, content };
       const style = await resolveConfig(join(project, path));
-      return { path, content: await format(content, { ...style, parser: "markdown" }) };
+      return { path, content: await format(content, { ...style, parser }) };
     }),
   );
 }

@@ -17,6 +17,7 @@ const parts = [
   "cli",
   "dev",
   "verify",
+  "policies",
 ];
 
 export function copyProject(target: string): void {
