@@ -11,11 +11,15 @@ export interface SiloConnection {
   readonly database: pulumi.Output<string>;
   readonly schema: pulumi.Output<string>;
   readonly user: pulumi.Output<string>;
-  /** Secret. */
-  readonly password: pulumi.Output<string>;
+  /** Secret; none where logins go by IAM. */
+  readonly password?: pulumi.Output<string>;
   readonly readOnlyUser: pulumi.Output<string>;
-  /** Secret. */
-  readonly readOnlyPassword: pulumi.Output<string>;
+  /** Secret; none where logins go by IAM. */
+  readonly readOnlyPassword?: pulumi.Output<string>;
+  /** Logins by tokens of IAM: what the application's role has to be allowed (`rds-db:connect`). */
+  readonly iam?: { readonly region: string; readonly loginArns: pulumi.Output<string[]> };
+  /** The tenant's own name for the host, where it has one. */
+  readonly domain?: string;
   /** File with the authority that signed the server's certificate, on the machine that runs the stack. */
   readonly caFile?: string;
   /** The same as PEM text, where a file is not. */

@@ -19,11 +19,13 @@ export class TenantDatabaseSilo extends pulumi.ComponentResource implements Silo
   readonly database: pulumi.Output<string>;
   readonly schema: pulumi.Output<string>;
   readonly user: pulumi.Output<string>;
-  /** Secret. */
-  readonly password: pulumi.Output<string>;
+  /** Secret; none where logins go by IAM. */
+  readonly password?: pulumi.Output<string>;
   readonly readOnlyUser: pulumi.Output<string>;
-  /** Secret. */
-  readonly readOnlyPassword: pulumi.Output<string>;
+  /** Secret; none where logins go by IAM. */
+  readonly readOnlyPassword?: pulumi.Output<string>;
+  readonly iam?: SiloConnection["iam"];
+  readonly domain?: string;
   readonly caFile?: string;
   readonly ca?: pulumi.Output<string>;
   readonly pooler?: SiloConnection["pooler"];
@@ -49,13 +51,16 @@ export class TenantDatabaseSilo extends pulumi.ComponentResource implements Silo
     this.database = connection.database;
     this.schema = connection.schema;
     this.user = connection.user;
-    this.password = pulumi.secret(connection.password);
+    this.password = secretly(connection.password);
     this.readOnlyUser = connection.readOnlyUser;
-    this.readOnlyPassword = pulumi.secret(connection.readOnlyPassword);
+    this.readOnlyPassword = secretly(connection.readOnlyPassword);
+    this.iam = connection.iam;
+    this.domain = connection.domain;
     this.caFile = connection.caFile;
     this.ca = connection.ca;
     this.pooler = connection.pooler;
-    this.connectionUrl = pulumi.interpolate`postgresql://${this.user}:${this.password}@${this.host}:${this.port}/${this.database}?sslmode=verify-full`;
+    const login = this.password === undefined ? this.user : pulumi.interpolate`${this.user}:${this.password}`;
+    this.connectionUrl = pulumi.interpolate`postgresql://${login}@${this.host}:${this.port}/${this.database}?sslmode=verify-full`;
     this.resources = resources;
     this.registerOutputs({
       host: this.host,
@@ -66,12 +71,18 @@ export class TenantDatabaseSilo extends pulumi.ComponentResource implements Silo
       password: this.password,
       readOnlyUser: this.readOnlyUser,
       readOnlyPassword: this.readOnlyPassword,
+      iam: this.iam,
+      domain: this.domain,
       caFile: this.caFile,
       ca: this.ca,
       pooler: this.pooler,
       connectionUrl: this.connectionUrl,
     });
   }
+}
+
+function secretly(value: pulumi.Output<string> | undefined): pulumi.Output<string> | undefined {
+  return value === undefined ? undefined : pulumi.secret(value);
 }
 
 function build(request: SiloRequest): SiloMade {

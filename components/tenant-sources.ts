@@ -2,8 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SqlFile } from "../provider/inputs.ts";
-import { loadTemplate, sha256, type Template } from "../templates/load.ts";
+import { checkVariables, loadTemplate, renderFile, sha256, type Template, TemplateError } from "../templates/load.ts";
+import { guardSql } from "../templates/sql-guard.ts";
 import type { TenantRecord } from "../tenants/load.ts";
+import type { MigrationFile } from "./kubernetes/migration-script.ts";
 
 export class TenantSources {
   readonly #templatesDir: string;
@@ -37,6 +39,38 @@ export class TenantSources {
       name,
       sha256: sha256(readFileSync(join(this.#registryDir, name))),
     }));
+  }
+
+  /** Extensions that the record's template needs. */
+  extensionsOf(record: TenantRecord): readonly string[] {
+    return record.postgres === undefined ? [] : this.template(record.postgres.template).extensions;
+  }
+
+  /**
+   * Template and own files with their text, for a cluster that applies them itself.
+   *
+   * @throws TemplateError naming file and line of what the SQL guard refuses
+   */
+  async migrationFiles(record: TenantRecord): Promise<MigrationFile[]> {
+    if (record.postgres === undefined) return [];
+    const template = this.template(record.postgres.template);
+    const { values } = checkVariables(template, record.postgres.variables);
+    const files = [
+      ...template.files.map((file): MigrationFile => {
+        return { origin: "template", ...file, sql: renderFile(this.#templatesDir, template, file.name, values) };
+      }),
+      ...this.additionalFiles(record).map((file): MigrationFile => {
+        return { origin: "tenant", ...file, sql: readFileSync(join(this.#registryDir, file.name), "utf8") };
+      }),
+    ];
+    const faults: string[] = [];
+    for (const { name, sha256: digest, sql } of files) {
+      for (const { line, statement, reason } of await guardSql(`${name} ${digest} ${JSON.stringify(values)}`, sql)) {
+        faults.push(`tenant ${record.id}: ${name}, line ${line}: ${statement} ${reason}`);
+      }
+    }
+    if (faults.length > 0) throw new TemplateError(faults.join("\n"));
+    return files;
   }
 
   /** Extensions that the templates of the tenants on one PostgreSQL server need, sorted. */

@@ -1,68 +1,34 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { SqlFile, StoreName } from "../provider/inputs.ts";
-import type { Platform } from "../provider/config.ts";
+import { CredentialsFile } from "../provider/resources.ts";
 import type { TenantRecord } from "../tenants/load.ts";
-import { postgresNames, redisNames, storageNames } from "./naming.ts";
-import { PlatformError, type PlatformConfig } from "./platform.ts";
-import { TenantBucketPrefix } from "./tenant-bucket-prefix.ts";
-import { TenantRedisAcl } from "./tenant-redis-acl.ts";
-import { TenantSchema } from "./tenant-schema.ts";
+import type { TenantBucketPrefix } from "./tenant-bucket-prefix.ts";
+import type { TenantDatabaseSilo } from "./tenant-database-silo.ts";
+import type { TenantNeo4jDb } from "./tenant-neo4j-db.ts";
+import type { TenantRedisAcl } from "./tenant-redis-acl.ts";
+import type { TenantSchema } from "./tenant-schema.ts";
+import {
+  neo4jPlace,
+  type Neo4jConnections,
+  postgresPlace,
+  type PostgresConnections,
+  redisPlace,
+  type RedisConnections,
+  storagePlace,
+  type StorageConnections,
+  type TenantArguments,
+  type TenantOptions,
+} from "./tenant-stores.ts";
 
-export interface TenantOptions {
-  /** The native provider. */
-  readonly provider: pulumi.ProviderResource;
-  /** The Roster: nothing of a tenant is made or removed before it has agreed. */
-  readonly dependsOn: pulumi.Resource[];
-}
-
-/** What a registry record does not say itself. */
-export interface TenantArguments {
-  readonly platform: PlatformConfig;
-  /** The stack's secret that passwords are derived from. */
-  readonly secret: pulumi.Output<string>;
-  /** The files of the record's template, in order. */
-  readonly templateFiles: readonly SqlFile[];
-  /** The record's own files. */
-  readonly additionalFiles: readonly SqlFile[];
-  /** Folder of the record's own files, relative to the project. */
-  readonly additionalRoot: string;
-}
+export type { TenantArguments, TenantOptions } from "./tenant-stores.ts";
 
 /** What an application needs to connect; the leaves that are secrets are secret outputs. */
 export interface TenantConnections {
   readonly tier: string;
   readonly state: string;
-  readonly postgres?: {
-    readonly host: string;
-    readonly port: number;
-    readonly database: string;
-    readonly user: string;
-    readonly password: pulumi.Output<string>;
-    readonly readOnlyUser: string;
-    readonly readOnlyPassword: pulumi.Output<string>;
-    readonly schema: string;
-    readonly caFile?: string;
-  };
-  readonly redis?: {
-    readonly host: string;
-    readonly port: number;
-    readonly username: string;
-    readonly password: pulumi.Output<string>;
-    readonly keyPrefix: string;
-    readonly defaultTtlSeconds: number;
-    readonly caFile?: string;
-  };
-  readonly storage?:
-    | {
-        readonly endpoint: string;
-        readonly bucket: string;
-        readonly prefix: string;
-        readonly accessKeyId: pulumi.Output<string>;
-        readonly secretAccessKey: pulumi.Output<string>;
-        readonly region: string;
-        readonly caFile?: string;
-      }
-    | { readonly root: string; readonly prefix: string };
+  readonly postgres?: PostgresConnections;
+  readonly redis?: RedisConnections;
+  readonly storage?: StorageConnections;
+  readonly neo4j?: Neo4jConnections;
 }
 
 /**
@@ -72,135 +38,61 @@ export interface TenantConnections {
  * (docs/decisions/few-resources.md).
  */
 export class Tenant {
-  readonly schema?: TenantSchema;
+  /** The tier says which of the two it is. */
+  readonly postgres?: TenantSchema | TenantDatabaseSilo;
   readonly redisAcl?: TenantRedisAcl;
   readonly bucketPrefix?: TenantBucketPrefix;
+  readonly neo4jDb?: TenantNeo4jDb;
   readonly connections: TenantConnections;
+  readonly #resources: readonly pulumi.Resource[];
 
   constructor(record: TenantRecord, sources: TenantArguments, options: TenantOptions) {
-    const { platform } = sources;
-    const shared = {
-      tenant: record.id,
-      prefix: record.prefix,
+    const postgres = postgresPlace(record, sources, options);
+    const redis = redisPlace(record, sources, options);
+    const storage = storagePlace(record, sources, options);
+    const neo4j = neo4jPlace(record, sources, options);
+    this.postgres = postgres?.component;
+    this.redisAcl = redis?.component;
+    this.bucketPrefix = storage?.component;
+    this.neo4jDb = neo4j?.component;
+    this.connections = {
+      tier: record.tier,
       state: record.state,
-      backupWaiver: record.backupWaiver,
-      dependsOn: options.dependsOn,
+      ...(postgres === undefined ? {} : { postgres: postgres.connection }),
+      ...(redis === undefined ? {} : { redis: redis.connection }),
+      ...(storage === undefined ? {} : { storage: storage.connection }),
+      ...(neo4j === undefined ? {} : { neo4j: neo4j.connection }),
     };
-    const { secret } = sources;
-    const componentOptions = { provider: options.provider };
-    let connections: TenantConnections = { tier: record.tier, state: record.state };
-
-    if (record.postgres !== undefined) {
-      const { name, server } = placed(record, "postgres", platform);
-      this.schema = new TenantSchema(
-        record.id,
-        {
-          ...shared,
-          server: name,
-          host: server.host,
-          port: server.port,
-          database: server.database,
-          externalId: record.externalId,
-          secret,
-          template: record.postgres.template,
-          variables: record.postgres.variables,
-          templateFiles: sources.templateFiles,
-          additionalFiles: sources.additionalFiles,
-          additionalRoot: sources.additionalRoot,
-          connectionLimit: record.postgres.connectionLimit,
-          readOnlyConnectionLimit: record.postgres.readOnlyConnectionLimit,
-          rotation: record.postgres.rotation,
-        },
-        componentOptions,
-      );
-      const names = postgresNames(record.prefix, record.id);
-      connections = {
-        ...connections,
-        postgres: {
-          host: server.host,
-          port: server.port,
-          database: server.database,
-          user: names.appRole,
-          password: this.schema.password,
-          readOnlyUser: names.readOnlyRole,
-          readOnlyPassword: this.schema.readOnlyPassword,
-          schema: names.schema,
-          caFile: platform.caFiles[`postgres/${name}`],
-        },
-      };
-    }
-
-    if (record.redis !== undefined) {
-      const { name, server } = placed(record, "redis", platform);
-      this.redisAcl = new TenantRedisAcl(
-        record.id,
-        { ...shared, server: name, secret, rotation: record.redis.rotation },
-        componentOptions,
-      );
-      const [primary] = server.nodes;
-      connections = {
-        ...connections,
-        redis: {
-          host: primary?.host ?? "",
-          port: primary?.port ?? 0,
-          ...redisNames(record.prefix, record.id),
-          password: this.redisAcl.password,
-          defaultTtlSeconds: record.redis.defaultTtlSeconds,
-          caFile: platform.caFiles[`redis/${name}`],
-        },
-      };
-    }
-
-    if (record.storage !== undefined) {
-      const { name, server } = placed(record, "storage", platform);
-      this.bucketPrefix = new TenantBucketPrefix(
-        record.id,
-        { ...shared, server: name, folders: record.storage.folders, rotation: record.storage.rotation },
-        componentOptions,
-      );
-      const { prefix } = storageNames(record.prefix, record.id);
-      connections = {
-        ...connections,
-        storage:
-          server.kind === "filesystem"
-            ? { root: server.root, prefix }
-            : {
-                endpoint: server.kind === "s3" ? server.endpoint : `https://s3.${server.region}.amazonaws.com`,
-                bucket: server.bucket,
-                prefix,
-                accessKeyId: this.bucketPrefix.accessKeyId,
-                secretAccessKey: this.bucketPrefix.secretAccessKey,
-                region: server.region,
-                caFile: platform.caFiles[`storage/${name}`],
-              },
-      };
-    }
-    this.connections = connections;
+    const made = [postgres, redis, storage, neo4j].flatMap((place) => place?.resources ?? []);
+    const delivered = deliver(record, this.connections, sources, options);
+    this.#resources = delivered === undefined ? made : [...made, delivered];
   }
 
   /** Resolves when the engine has taken every resource of the tenant. */
   async registered(): Promise<void> {
-    const children = [this.schema?.schema, this.redisAcl?.user, this.bucketPrefix?.prefix];
-    const urns = children.filter((child) => child !== undefined).map(({ urn }) => urn);
+    const urns = this.#resources.map(({ urn }) => urn);
     // An URN is known in a preview, too. One that never comes has ended the program with its resource's error.
     await new Promise((resolve) => pulumi.all(urns).apply(resolve));
   }
 }
 
-function placed<S extends StoreName>(
+/** Puts what an application needs where the platform says that it looks. */
+function deliver(
   record: TenantRecord,
-  store: S,
-  platform: PlatformConfig,
-): { name: string; server: Platform[S][string] } {
-  const name = record.placement[store];
-  const servers: Platform[S] = platform.servers[store];
-  const server = name === undefined ? undefined : (servers as Record<string, Platform[S][string] | undefined>)[name];
-  if (name === undefined || server === undefined) {
-    throw new PlatformError(
-      `tenant ${record.id}: ${store} shall lie on the server ${JSON.stringify(name)}, ` +
-        `but the platform has ${Object.keys(servers).join(", ") || "none"}. ` +
-        `Correct the tenant's placement or the stack's configuration.`,
-    );
+  connections: TenantConnections,
+  { platform: { delivery }, clouds }: TenantArguments,
+  { provider, dependsOn }: TenantOptions,
+): pulumi.Resource | undefined {
+  if (delivery === undefined) return undefined;
+  const credentials = pulumi.secret(pulumi.jsonStringify(connections));
+  switch (delivery.kind) {
+    case "file":
+      return new CredentialsFile(
+        `${record.id}-credentials`,
+        { tenant: record.id, folder: delivery.folder, credentials },
+        { provider, dependsOn },
+      );
+    case "kubernetes":
+      return clouds?.credentialsSecret(record, delivery.cluster, credentials);
   }
-  return { name, server };
 }

@@ -77,7 +77,7 @@ describe("TenantDatabaseSilo on the engine database", () => {
     for (const output of Object.values<pulumi.Output<unknown>>(plain))
       expect(await pulumi.isSecret(output)).toBe(false);
     const secrets = [password, readOnlyPassword, connectionUrl];
-    for (const output of secrets) expect(await pulumi.isSecret(output)).toBe(true);
+    for (const output of secrets) expect(await pulumi.isSecret(pulumi.output(output))).toBe(true);
     expect(await valueOf(password)).toBe(derived("postgres/app", 2));
     expect(await valueOf(readOnlyPassword)).toBe(derived("postgres/read-only", 2));
     expect(await valueOf(connectionUrl)).toBe(
@@ -145,8 +145,8 @@ describe("TenantDatabaseSilo on an engine that makes a server", () => {
     expect(requests.map(({ name, names }) => [name, names.schema])).toEqual([["acme-corp", "tenant_acme__corp"]]);
     expect(requests[0]?.parent).toBe(result);
     expect(result.resources).toHaveLength(1);
-    expect(await pulumi.isSecret(result.password)).toBe(true);
-    expect(await pulumi.isSecret(result.readOnlyPassword)).toBe(true);
+    expect(await pulumi.isSecret(pulumi.output(result.password))).toBe(true);
+    expect(await pulumi.isSecret(pulumi.output(result.readOnlyPassword))).toBe(true);
     expect(await valueOf(pulumi.output(result.pooler))).toEqual({ host: "proxy.example", port: 6432 });
   });
 });

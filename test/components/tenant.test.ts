@@ -56,7 +56,14 @@ const record: TenantRecord = {
   labels: {},
 };
 
-const files = { templateFiles: [], additionalFiles: [], additionalRoot: "tenants" };
+const files = {
+  templateFiles: [],
+  additionalFiles: [],
+  additionalRoot: "tenants",
+  extensions: [],
+  migrationFiles: [],
+  catalogue: "main",
+};
 
 async function build(tenant: TenantRecord): Promise<{ registered: Registered[]; result: Tenant }> {
   return registrations(() => {

@@ -61,7 +61,8 @@ export async function registrations<T>(
 }
 
 /** The value of an output; rejects when an apply threw, which `apply` alone would swallow. */
-export function valueOf<T>(output: pulumi.Output<T>): Promise<T> {
+export function valueOf<T>(output: pulumi.Output<T> | undefined): Promise<T> {
+  if (output === undefined) throw new Error("there is no such output");
   return (output as unknown as { promise(): Promise<T> }).promise();
 }
 

@@ -1,0 +1,281 @@
+/** A tenant's place in each store: the component of the store and what an application needs to connect to it. */
+import type * as pulumi from "@pulumi/pulumi";
+import type { Platform } from "../provider/config.ts";
+import type { SqlFile, StoreName } from "../provider/inputs.ts";
+import type { TenantRecord } from "../tenants/load.ts";
+import type { Clouds } from "./clouds.ts";
+import type { MigrationFile } from "./kubernetes/migration-script.ts";
+import { postgresNames, redisNames, storageNames } from "./naming.ts";
+import { PlatformError, type PlatformConfig } from "./platform.ts";
+import type { SiloEngine } from "./silo-engine.ts";
+import { TenantBucketPrefix } from "./tenant-bucket-prefix.ts";
+import { TenantDatabaseSilo } from "./tenant-database-silo.ts";
+import { TenantNeo4jDb } from "./tenant-neo4j-db.ts";
+import { TenantRedisAcl } from "./tenant-redis-acl.ts";
+import { TenantSchema } from "./tenant-schema.ts";
+
+/** What a registry record does not say itself. */
+export interface TenantArguments {
+  readonly platform: PlatformConfig;
+  /** The stack's secret that passwords are derived from. */
+  readonly secret: pulumi.Output<string>;
+  /** The files of the record's template, in order. */
+  readonly templateFiles: readonly SqlFile[];
+  /** The record's own files. */
+  readonly additionalFiles: readonly SqlFile[];
+  /** Folder of the record's own files, relative to the project. */
+  readonly additionalRoot: string;
+  /** Extensions of the record's template. */
+  readonly extensions: readonly string[];
+  /** Template and own files with their text, where a cluster applies them itself. */
+  readonly migrationFiles: readonly MigrationFile[];
+  /** The PostgreSQL server with the catalogue of tenants. */
+  readonly catalogue: string;
+  /** There where the platform has servers of clouds. */
+  readonly clouds?: Clouds;
+}
+
+export interface TenantOptions {
+  /** The native provider. */
+  readonly provider: pulumi.ProviderResource;
+  /** The Roster: nothing of a tenant is made or removed before it has agreed. */
+  readonly dependsOn: pulumi.Resource[];
+}
+
+export interface PostgresConnections {
+  readonly host: pulumi.Input<string>;
+  readonly port: pulumi.Input<number>;
+  readonly database: pulumi.Input<string>;
+  readonly user: pulumi.Input<string>;
+  /** None where logins go by IAM. */
+  readonly password?: pulumi.Output<string>;
+  readonly readOnlyUser: pulumi.Input<string>;
+  readonly readOnlyPassword?: pulumi.Output<string>;
+  readonly schema: pulumi.Input<string>;
+  readonly caFile?: string;
+  /** PEM text, where there is no file. */
+  readonly ca?: pulumi.Output<string>;
+  readonly pooler?: { readonly host: pulumi.Input<string>; readonly port: pulumi.Input<number> };
+  readonly iam?: { readonly region: string; readonly loginArns: pulumi.Output<string[]> };
+  readonly domain?: string;
+}
+
+export interface RedisConnections {
+  readonly host: string;
+  readonly port: number;
+  readonly username: string;
+  readonly password: pulumi.Output<string>;
+  readonly keyPrefix: string;
+  readonly defaultTtlSeconds: number;
+  readonly caFile?: string;
+}
+
+export type StorageConnections =
+  | {
+      readonly endpoint: string;
+      readonly bucket: string;
+      readonly prefix: string;
+      readonly accessKeyId: pulumi.Output<string>;
+      readonly secretAccessKey: pulumi.Output<string>;
+      readonly region: string;
+      readonly caFile?: string;
+    }
+  | { readonly root: string; readonly prefix: string };
+
+export interface Neo4jConnections {
+  readonly uri: pulumi.Output<string>;
+  readonly database: pulumi.Output<string>;
+  readonly username: pulumi.Output<string>;
+  readonly password: pulumi.Output<string>;
+  readonly caFile?: string;
+  readonly ca?: pulumi.Output<string>;
+}
+
+/** A component, its connection, and what has to be registered before the next tenant is. */
+export interface Made<Component, Connection> {
+  readonly component: Component;
+  readonly connection: Connection;
+  readonly resources: readonly pulumi.Resource[];
+}
+
+export function postgresPlace(
+  record: TenantRecord,
+  sources: TenantArguments,
+  options: TenantOptions,
+): Made<TenantSchema | TenantDatabaseSilo, PostgresConnections> | undefined {
+  const { postgres } = record;
+  if (postgres === undefined) return undefined;
+  const settings = {
+    ...sharedArgs(record, options),
+    externalId: record.externalId,
+    secret: sources.secret,
+    template: postgres.template,
+    variables: postgres.variables,
+    templateFiles: sources.templateFiles,
+    additionalFiles: sources.additionalFiles,
+    additionalRoot: sources.additionalRoot,
+    connectionLimit: postgres.connectionLimit,
+    readOnlyConnectionLimit: postgres.readOnlyConnectionLimit,
+    rotation: postgres.rotation,
+  };
+  if (record.tier === "silo") {
+    const name = record.placement.postgres ?? "";
+    const component = new TenantDatabaseSilo(
+      record.id,
+      {
+        ...settings,
+        server: name,
+        extensions: sources.extensions,
+        catalogue: sources.catalogue,
+        engine: sources.clouds?.siloEngine(record, sources.migrationFiles) ?? databaseEngine(record, sources.platform),
+      },
+      { provider: options.provider },
+    );
+    const { host, port, database, schema, user, password, readOnlyUser, readOnlyPassword } = component;
+    const { caFile, ca, pooler, iam, domain } = component;
+    const login = { user, password, readOnlyUser, readOnlyPassword };
+    const connection = { host, port, database, schema, ...login, caFile, ca, pooler, iam, domain };
+    return { component, connection, resources: component.resources };
+  }
+  const { name, server } = placed(record, "postgres", sources.platform);
+  const { host, port, database } = server;
+  const component = new TenantSchema(
+    record.id,
+    { ...settings, server: name, host, port, database },
+    { provider: options.provider },
+  );
+  const names = postgresNames(record.prefix, record.id);
+  return {
+    component,
+    connection: {
+      ...{ host, port, database },
+      user: names.appRole,
+      password: component.password,
+      readOnlyUser: names.readOnlyRole,
+      readOnlyPassword: component.readOnlyPassword,
+      schema: names.schema,
+      caFile: sources.platform.caFiles[`postgres/${name}`],
+    },
+    resources: [component.schema],
+  };
+}
+
+/** A database of its own on a server that others share. */
+function databaseEngine(record: TenantRecord, platform: PlatformConfig): SiloEngine {
+  const { name, server } = placed(record, "postgres", platform);
+  return { kind: "database", host: server.host, port: server.port, caFile: platform.caFiles[`postgres/${name}`] };
+}
+
+export function redisPlace(
+  record: TenantRecord,
+  { platform, secret }: TenantArguments,
+  options: TenantOptions,
+): Made<TenantRedisAcl, RedisConnections> | undefined {
+  if (record.redis === undefined) return undefined;
+  const { name, server } = placed(record, "redis", platform);
+  const component = new TenantRedisAcl(
+    record.id,
+    { ...sharedArgs(record, options), server: name, secret, rotation: record.redis.rotation },
+    { provider: options.provider },
+  );
+  const [primary] = server.nodes;
+  return {
+    component,
+    connection: {
+      host: primary?.host ?? "",
+      port: primary?.port ?? 0,
+      ...redisNames(record.prefix, record.id),
+      password: component.password,
+      defaultTtlSeconds: record.redis.defaultTtlSeconds,
+      caFile: platform.caFiles[`redis/${name}`],
+    },
+    resources: [component.user],
+  };
+}
+
+export function storagePlace(
+  record: TenantRecord,
+  { platform }: TenantArguments,
+  options: TenantOptions,
+): Made<TenantBucketPrefix, StorageConnections> | undefined {
+  if (record.storage === undefined) return undefined;
+  const { name, server } = placed(record, "storage", platform);
+  const component = new TenantBucketPrefix(
+    record.id,
+    {
+      ...sharedArgs(record, options),
+      server: name,
+      folders: record.storage.folders,
+      rotation: record.storage.rotation,
+    },
+    { provider: options.provider },
+  );
+  const { prefix } = storageNames(record.prefix, record.id);
+  const connection =
+    server.kind === "filesystem"
+      ? { root: server.root, prefix }
+      : {
+          endpoint: server.kind === "s3" ? server.endpoint : `https://s3.${server.region}.amazonaws.com`,
+          bucket: server.bucket,
+          prefix,
+          accessKeyId: component.accessKeyId,
+          secretAccessKey: component.secretAccessKey,
+          region: server.region,
+          caFile: platform.caFiles[`storage/${name}`],
+        };
+  return { component, connection, resources: [component.prefix] };
+}
+
+export function neo4jPlace(
+  record: TenantRecord,
+  { platform, secret, clouds }: TenantArguments,
+  options: TenantOptions,
+): Made<TenantNeo4jDb, Neo4jConnections> | undefined {
+  if (record.neo4j === undefined) return undefined;
+  const name = record.placement.neo4j ?? "";
+  const component = new TenantNeo4jDb(
+    record.id,
+    {
+      ...sharedArgs(record, options),
+      server: name,
+      secret,
+      rotation: record.neo4j.rotation,
+      instance: clouds === undefined ? undefined : (parent) => clouds.neo4jInstance(record, parent),
+    },
+    { provider: options.provider },
+  );
+  return {
+    component,
+    connection: {
+      uri: component.uri,
+      database: component.databaseName,
+      username: component.username,
+      password: component.password,
+      caFile: platform.caFiles[`neo4j/${name}`],
+      ca: component.ca,
+    },
+    resources: component.resources,
+  };
+}
+
+function sharedArgs({ id, prefix, state, backupWaiver }: TenantRecord, { dependsOn }: TenantOptions) {
+  return { tenant: id, prefix, state, backupWaiver, dependsOn };
+}
+
+function placed<S extends StoreName>(
+  record: TenantRecord,
+  store: S,
+  platform: PlatformConfig,
+): { name: string; server: Platform[S][string] } {
+  const name = record.placement[store];
+  const servers: Platform[S] = platform.servers[store];
+  const server = name === undefined ? undefined : (servers as Record<string, Platform[S][string] | undefined>)[name];
+  if (name === undefined || server === undefined) {
+    throw new PlatformError(
+      `tenant ${record.id}: ${store} shall lie on the server ${JSON.stringify(name)}, ` +
+        `but the platform has ${Object.keys(servers).join(", ") || "none"}. ` +
+        `Correct the tenant's placement or the stack's configuration.`,
+    );
+  }
+  return { name, server };
+}
