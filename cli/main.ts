@@ -5,6 +5,7 @@ import { credentialsCommand } from "./commands/credentials.ts";
 import { driftCommand } from "./commands/drift.ts";
 import { engineCommand } from "./commands/engine.ts";
 import { adoptCommand, operationCommands } from "./commands/operations.ts";
+import { planCommand } from "./commands/plan.ts";
 import { statusCommand } from "./commands/status.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { runMain } from "./run-main.ts";
@@ -14,6 +15,7 @@ const program = new Command("tenancy")
   .showHelpAfterError("(--help shows what there is)");
 const commands = [
   checkCommand(),
+  planCommand(),
   ...operationCommands(),
   statusCommand(),
   verifyCommand(),
