@@ -1,9 +1,19 @@
 /** Text as a part of Markdown that GitHub or GitLab shows: it is seen as it is, and nothing in it acts. */
 import { shortened, type Text, visible } from "./text.ts";
 
-/** As character references, which Markdown never takes for its own marks; the rest is letters, digits and spaces. */
+/**
+ * As character references, which Markdown never takes for its own marks. Left as they are: letters, digits, and what
+ * means nothing inside of a line, so that the source of a comment can be read, too.
+ */
 function references(text: string): string {
-  return text.replaceAll(/[!-/:-@[-`{-~]/g, (character) => `&#${character.charCodeAt(0)};`);
+  return text
+    .replaceAll(/[^\p{L}\p{M}\p{N}\p{S} ,./()%;?'-]|[`$^+<=>|~]/gu, reference)
+    .replaceAll(/www\./gi, (word) => `${word.slice(0, 3)}&#46;`)
+    .replace(/^[-.\d]+(?=[.) -]|$)|^-/, (begin) => begin.replaceAll(/[-.]/g, reference));
+}
+
+function reference(character: string): string {
+  return character.charCodeAt(0) < 0x80 ? `&#${character.charCodeAt(0)};` : character;
 }
 
 /**
@@ -22,9 +32,9 @@ export function prose(text: string): string {
   return references(visible(text))
     .replaceAll("&#64;", "&#64;&#8203;")
     .replaceAll("&#35;", "&#35;&#8203;")
-    .replaceAll("&#58;&#47;&#47;", "&#58;&#8203;&#47;&#47;")
-    .replaceAll(/www&#46;/gi, (word) => `${word.slice(0, 3)}&#8203;&#46;`)
-    .replaceAll(/\b(gh)&#45;(?=\d)/gi, "$1&#8203;&#45;");
+    .replaceAll("&#58;//", "&#58;&#8203;//")
+    .replaceAll("www&#46;", "www&#8203;&#46;")
+    .replaceAll(/\b(gh)-(?=\d)/gi, "$1&#8203;-");
 }
 
 export function markdown(text: Text): string {

@@ -138,7 +138,7 @@ async function side(
 }
 
 function rosterOf({ tenants, maxDeletes }: Registry) {
-  return { catalogue: "", maxDeletes, tenants: rosterEntries(tenants as TenantRecord[]) };
+  return { catalogue: "", maxDeletes, tenants: rosterEntries(tenants) };
 }
 
 function compareVerdicts(posture: string, before: readonly Verdict[], after: readonly Verdict[]): PolicyResult {

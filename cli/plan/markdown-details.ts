@@ -10,12 +10,13 @@ import { shownPair } from "./text.ts";
 
 const signs: Readonly<Record<ResourceStep, string>> = { create: "➕", update: "✏️", replace: "🛑 ±", delete: "🛑 −" };
 
-export function detailsOf(plan: Plan, groups: readonly Group<TenantChange>[], caps: Caps<ListName>): string[] {
+export function detailsOf(plan: Plan, groups: readonly Group<TenantChange>[], caps: Caps<ListName>): string {
   const shown = groups.slice(0, caps.details).map((group) => details(group, caps));
   const left = groups.slice(caps.details).reduce((sum, { members }) => sum + members.length, 0);
   const note = `Fields and resources of **${plural(left, "tenant")}** are left out here for want of room: <code>npm run -s tenancy -- plan</code> shows them.`;
   const platform = plan.platform.length === 0 ? [] : [platformDetails(plan.platform, caps)];
-  return [...shown, ...(left > 0 ? [note] : []), ...platform];
+  const parts = [...shown, ...(left > 0 ? [note] : []), ...platform];
+  return parts.length === 0 ? "" : block("🔎 <b>Every field and every resource</b>, tenant by tenant", parts);
 }
 
 function details({ kind, members }: Group<TenantChange>, caps: Caps<ListName>): string {
@@ -48,7 +49,8 @@ function fieldTable({ kind, fields, before, after }: TenantChange): string {
 }
 
 function valueTable(fields: readonly FieldChange[], heading: string): string {
-  const rows = fields.map(({ path, after }) => `| ${code(path)} | ${code(after ?? "")} |`);
+  const told = fields.filter(({ path, after }) => path !== "id" && after !== "{}" && after !== "[]");
+  const rows = told.map(({ path, after }) => `| ${code(path)} | ${code(after ?? "")} |`);
   return [`| field | ${heading} |`, "| --- | --- |", ...rows].join("\n");
 }
 

@@ -71,10 +71,10 @@ function number(value: number): string {
 export function costSection({ cost }: Plan, caps: Caps<ListName>): string {
   if (cost === undefined) return "💶 <b>Cost</b>: not estimated, there is no price file beside the registry";
   const { currency, before, after, tenants, servers, unpriced, assumedGb } = cost;
-  const sum = `💶 <b>Cost a month</b>, estimated: ${before.toFixed(2)} → ${after.toFixed(2)} ${currency} (${difference(after - before)})`;
+  const sum = `💶 <b>Cost a month</b>, estimated: ${before.toFixed(2)} → ${after.toFixed(2)} ${currency} (${difference(after - before, currency)})`;
   const lines = [
-    ...[...servers].map(([name, amount]) => `- server ${code(name)}: ${difference(amount)}`),
-    ...[...tenants].map(([id, amount]) => `- ${code(id)}: ${difference(amount)}`),
+    ...[...servers].map(([name, amount]) => `- server ${code(name)}: ${difference(amount, currency)}`),
+    ...[...tenants].map(([id, amount]) => `- ${code(id)}: ${difference(amount, currency)}`),
   ];
   const gb = assumedGb === undefined ? [] : [`Each tenant is taken to hold ${assumedGb} GB of objects.`];
   const without =
@@ -96,9 +96,9 @@ export function filesSection({ files }: Plan, caps: Caps<ListName>): string {
 
 /** What a reviewer has to be: each area is another team's. */
 export function areaOf(path: string): string {
-  if (/^policies\//.test(path)) return "policy pack";
+  if (path.startsWith("policies/")) return "policy pack";
   if (/^(index\.ts|components\/|provider\/|tenants\/.*\.ts$|Pulumi\.yaml$)/.test(path)) return "program";
-  if (/^templates\//.test(path)) return "templates";
+  if (path.startsWith("templates/")) return "templates";
   if (/^Pulumi\..*\.yaml$/.test(path)) return "stack configuration";
   if (/^(\.github\/|\.gitlab|\.ci\/|cli\/|dev\/|package(-lock)?\.json$|\.npmrc$)/.test(path)) return "tools and CI";
   if (/^(docs\/|test\/|[^/]+\.md$)/.test(path)) return "documents and tests";

@@ -69,7 +69,7 @@ function document(plan: Plan, groups: readonly Group<TenantChange>[], caps: Caps
     dangers(plan, groups, caps),
     codeWarning(plan),
     tenantTable(groups, caps),
-    ...detailsOf(plan, groups, caps),
+    detailsOf(plan, groups, caps),
     policySection(plan, caps),
     capacitySection(plan, caps),
     costSection(plan, caps),
@@ -81,34 +81,32 @@ function document(plan: Plan, groups: readonly Group<TenantChange>[], caps: Caps
 }
 
 function summary(plan: Plan): string {
-  const { changes, tenantsAfter, tenantsBefore, policies, cost } = plan;
+  const { changes, tenants, policies, cost } = plan;
   const kinds = changeKinds
     .map((kind) => [changes.filter((change) => change.kind === kind).length, words[kind]] as const)
     .filter(([number]) => number > 0)
     .map(([number, word]) => `${number} ${word}`);
-  const whole = Math.max(tenantsAfter, tenantsBefore);
   const dangerous = changes.filter((change) => change.dangers.length > 0).length + plan.dangers.length;
   const parts = [
-    `**${plural(changes.length, "tenant")} of ${whole}**${kinds.length === 0 ? "" : `: ${kinds.join(", ")}`}`,
+    `**${plural(changes.length, "tenant")} of ${tenants}**${kinds.length === 0 ? "" : `: ${kinds.join(", ")}`}`,
     ...(dangerous === 0 ? [] : [`**${plural(dangerous, "danger")}**`]),
     `resources: ${countText(plan.counts)}`,
     `policy: ${policies.fresh.length === 0 ? "nothing new" : `**${policies.fresh.length} new**`}`,
-    ...(cost === undefined ? [] : [`cost: ${difference(cost.after - cost.before)} ${cost.currency} a month`]),
+    ...(cost === undefined ? [] : [`cost a month: ${difference(cost.after - cost.before, cost.currency)}`]),
   ];
   return parts.join(" · ");
 }
 
 export function countText(number: ResourceCounts): string {
-  const told = { create: "made", update: "changed in place", replace: "replaced", delete: "deleted" } as const;
+  const told = { create: "made", update: "changed", replace: "replaced", delete: "deleted" } as const;
   const parts = resourceSteps.flatMap((step) => (number[step] === 0 ? [] : [`${number[step]} ${told[step]}`]));
   return parts.length === 0 ? "none" : parts.join(", ");
 }
 
-export function difference(amount: number): string {
-  const rounded = Math.round(amount * 100) / 100;
-  const number = Math.abs(rounded).toFixed(2);
-  if (rounded === 0) return amount === 0 ? "no change," : "less than ±0.01";
-  return `${rounded < 0 ? "−" : "+"}${number}`;
+export function difference(amount: number, currency: string): string {
+  const rounded = Math.round(Math.abs(amount) * 100) / 100;
+  if (rounded === 0) return Math.abs(amount) < 0.0005 ? "no change" : `less than 0.01 ${currency}`;
+  return `${amount < 0 ? "−" : "+"}${rounded.toFixed(2)} ${currency}`;
 }
 
 /** A quoted block with a heading of its own, which GitHub and GitLab both colour. */
@@ -150,7 +148,7 @@ function tenantTable(groups: readonly Group<TenantChange>[], caps: Caps<ListName
     const [first] = members;
     if (first === undefined) return "";
     const mark = first.dangers.length > 0 ? "🛑" : icons[kind];
-    return `| ${mark} ${words[kind]} | ${who(members)} | ${gist(first)} | ${countText(counts(first.resources))}${members.length > 1 ? " each" : ""} |`;
+    return `| ${mark}&nbsp;${words[kind]} | ${who(members)} | ${gist(first)} | ${resourceText(first, members.length)} |`;
   });
   const shown = rows.slice(0, caps.tenants);
   const missing = groups.slice(caps.tenants).reduce((sum, { members }) => sum + members.length, 0);
@@ -158,6 +156,10 @@ function tenantTable(groups: readonly Group<TenantChange>[], caps: Caps<ListName
     missing === 0 ? [] : ["", `… and **${plural(missing, "more tenant")}** that this comment has no room for.`];
   if (shown.length === 0) return note.join("\n").trim();
   return ["| change | tenant | what | resources |", "| --- | --- | --- | --- |", ...shown, ...note].join("\n");
+}
+
+function resourceText({ resources }: TenantChange, members: number): string {
+  return `${countText(counts(resources))}${members > 1 && resources.length > 0 ? " each" : ""}`;
 }
 
 /** One tenant by its name, many by their number and the first of them. */

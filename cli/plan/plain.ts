@@ -45,7 +45,7 @@ export function planText(plan: Plan): string {
     ...(cost === undefined
       ? ["cost: not estimated, there is no price file beside the registry"]
       : [
-          `cost a month: ${cost.before.toFixed(2)} → ${cost.after.toFixed(2)} ${cost.currency} (${difference(cost.after - cost.before)})`,
+          `cost a month: ${cost.before.toFixed(2)} → ${cost.after.toFixed(2)} ${cost.currency} (${difference(cost.after - cost.before, cost.currency)})`,
         ]),
     ...files.map(({ path, change }) => `file: ${change} ${quiet(path)}`),
     ...(live === undefined

@@ -63,6 +63,8 @@ export interface Plan extends Omit<PlanParts, "base" | "head"> {
   readonly rating: Rating;
   readonly tenantsBefore: number;
   readonly tenantsAfter: number;
+  /** That are there before, after, or both. */
+  readonly tenants: number;
   /** Dangerous ones first, then by what is done, then by id. */
   readonly changes: readonly TenantChange[];
   /** Of the registry as a whole. */
@@ -112,6 +114,7 @@ export function makePlan(parts: PlanParts): Plan {
     rating: rate(parts, changes, dangers, everything.length),
     tenantsBefore: base.registry.tenants.length,
     tenantsAfter: head.registry.tenants.length,
+    tenants: head.registry.tenants.length + changes.filter(({ kind }) => kind === "removed").length,
     changes: changes.sort(inOrder),
     dangers,
     platform,

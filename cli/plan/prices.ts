@@ -104,7 +104,7 @@ export function readPrices(path: string): Prices | undefined {
     if (root !== undefined) {
       const values = validate(pricesSchema, root, { source, offset: 0 }, "", { faults, damaged });
       const parsed = pricesSchema.safeParse(values);
-      if (faults.length === 0 && parsed.success) return parsed.data as Prices;
+      if (faults.length === 0 && parsed.success) return parsed.data;
     } else if (syntax.length === 0) {
       const text = { message: "the file is empty", found: "no content", allowed: "prices", fix: "write currency: USD" };
       faults.push({ file: source.file, line: 1, column: 1, path: "", ...text });

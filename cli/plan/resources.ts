@@ -49,7 +49,7 @@ const native = new Map(
       templates: "/",
       projectDir: "/",
     }),
-  ].map(([type, { replaceOn }]) => [type, replaceOn as readonly string[]]),
+  ].map(([type, { replaceOn }]) => [type, replaceOn]),
 );
 
 /** In the order of the branch's registrations; what goes comes last. */
