@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { checkCommand } from "./commands/check.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
 import { driftCommand } from "./commands/drift.ts";
+import { editCommands } from "./commands/edit.ts";
 import { engineCommand } from "./commands/engine.ts";
 import { adoptCommand, operationCommands } from "./commands/operations.ts";
 import { planCommand } from "./commands/plan.ts";
@@ -16,6 +17,7 @@ const program = new Command("tenancy")
 const commands = [
   checkCommand(),
   planCommand(),
+  ...editCommands(),
   ...operationCommands(),
   statusCommand(),
   verifyCommand(),

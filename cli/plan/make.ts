@@ -9,7 +9,7 @@ import type { Configuration } from "../../policies/configuration.ts";
 import { evaluate, type Verdict } from "../../policies/evaluate.ts";
 import { collectRegistrations, ProgramError } from "../../policies/runner/registrations.ts";
 import { rosterFaults } from "../../provider/index/roster.ts";
-import { loadRegistry, RegistryError, type Registry, type TenantRecord } from "../../tenants/load.ts";
+import { loadRegistry, RegistryError, type Registry } from "../../tenants/load.ts";
 import type { Project } from "../project.ts";
 import { UserError } from "../user-error.ts";
 import { type BaseProject, isTenantData, layoutOf, layOutBase, refuseLinks } from "./base-project.ts";
