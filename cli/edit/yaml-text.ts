@@ -116,11 +116,11 @@ function cut(text: string, path: Path): string {
     if (before !== undefined) return splice(text, endOf(before), endOf(pair), "");
     return next === undefined ? text : splice(text, start, rangeOf(next.key)[0], "");
   }
-  return cutLines(text, start, trimmedEnd(text, endOf(pair)));
+  return cutLines(text, start, trimmedEnd(text, endOf(pair)), index === 0);
 }
 
 /** Whole lines, with the comment right above the first and those that are indented deeper below the last. */
-function cutLines(text: string, start: number, end: number): string {
+function cutLines(text: string, start: number, end: number, isFirst: boolean): string {
   const indent = columnOf(text, start);
   let from = start - indent;
   for (;;) {
@@ -135,6 +135,8 @@ function cutLines(text: string, start: number, end: number): string {
     if (!line.trim().startsWith("#") || line.length - line.trimStart().length <= indent) break;
     to = Math.min(text.length, lineEnd(text, to) + 1);
   }
+  // The blank line below the first of several parted it from the next one.
+  if (isFirst && isBlankAt(text, to)) to = Math.min(text.length, lineEnd(text, to) + 1);
   // Of two blank lines that now meet one is too many; at the end of the file none is left.
   if (isBlankAbove(text, from) && (isBlankAt(text, to) || to >= text.length))
     from = text.lastIndexOf("\n", from - 2) + 1;
