@@ -57,7 +57,7 @@ describe("RegistryEditor", () => {
   });
 
   it("adds the first tenant to an empty registry on lines of its own", () => {
-    folder.write({ "tenants/registry.yaml": `${head.replace("tenants:\n", "tenants: {} # none yet\n")}` });
+    folder.write({ "tenants/registry.yaml": head.replace("tenants:\n", "tenants: {} # none yet\n") });
     const it = editor();
     it.apply(it.add("globex", record));
     expect(text()).toContain("tenants: # none yet\n  globex:\n    displayName: Globex\n");
