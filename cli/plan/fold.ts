@@ -24,14 +24,19 @@ export function fold<Name extends string>(
       text = none;
       continue;
     }
-    // The largest number that still fits lies between.
-    let [low, high] = [0, most];
+    // The largest number that still fits: doubled until it does not, so that no document gets much longer than it may.
+    let [low, high] = [0, 1];
     text = none;
+    const fits = (number: number): boolean => {
+      const attempt = render({ ...caps, [name]: number });
+      if (attempt.length > limit) return false;
+      [low, text] = [number, attempt];
+      return true;
+    };
+    while (high < most && fits(high)) high *= 2;
     while (high - low > 1) {
       const middle = Math.floor((low + high) / 2);
-      const attempt = render({ ...caps, [name]: middle });
-      if (attempt.length <= limit) [low, text] = [middle, attempt];
-      else high = middle;
+      if (!fits(middle)) high = middle;
     }
     return text;
   }

@@ -122,16 +122,21 @@ function refusals({ refusals: reasons, policies }: Plan, caps: Caps<ListName>): 
 }
 
 function dangers(plan: Plan, groups: readonly Group<TenantChange>[], caps: Caps<ListName>): string {
-  const lines = [
-    ...plan.dangers.map((danger) => `- ${markdown(danger)}`),
-    ...groups
-      .filter(({ members: [first] }) => first !== undefined && first.dangers.length > 0)
-      .map(({ members }) => `- ${who(members)}: ${(members[0]?.dangers ?? []).map(markdown).join("; ")}`),
+  // Rendered only as far as there is room: there may be thousands.
+  const entries: { tenants: number; line: () => string }[] = [
+    ...plan.dangers.map((danger) => ({ tenants: 1, line: () => `- ${markdown(danger)}` })),
+    ...groups.flatMap(({ members }) => {
+      const own = members[0]?.dangers ?? [];
+      if (own.length === 0) return [];
+      return [{ tenants: members.length, line: () => `- ${who(members)}: ${own.map(markdown).join("; ")}` }];
+    }),
   ];
-  if (lines.length === 0) return "";
-  const tenants = plan.changes.filter((change) => change.dangers.length > 0).length;
-  const heading = `**Look closely:** ${plural(plan.dangers.length + tenants, "dangerous change")}`;
-  return alert("WARNING", [heading, "", ...cut(lines, caps.dangers, "dangerous change")]);
+  if (entries.length === 0) return "";
+  const number = (some: typeof entries): number => some.reduce((sum, { tenants }) => sum + tenants, 0);
+  const heading = `**Look closely:** ${plural(number(entries), "dangerous change")}`;
+  const left = number(entries.slice(caps.dangers));
+  const more = left === 0 ? [] : [`- … and **${plural(left, "more dangerous change")}**`];
+  return alert("WARNING", [heading, "", ...entries.slice(0, caps.dangers).map(({ line }) => line()), ...more]);
 }
 
 function codeWarning({ files }: Plan): string {
@@ -144,13 +149,12 @@ function codeWarning({ files }: Plan): string {
 
 function tenantTable(groups: readonly Group<TenantChange>[], caps: Caps<ListName>): string {
   if (groups.length === 0) return "";
-  const rows = groups.map(({ kind, members }) => {
+  const shown = groups.slice(0, caps.tenants).map(({ kind, members }) => {
     const [first] = members;
     if (first === undefined) return "";
     const mark = first.dangers.length > 0 ? "🛑" : icons[kind];
     return `| ${mark}&nbsp;${words[kind]} | ${who(members)} | ${gist(first)} | ${resourceText(first, members.length)} |`;
   });
-  const shown = rows.slice(0, caps.tenants);
   const missing = groups.slice(caps.tenants).reduce((sum, { members }) => sum + members.length, 0);
   const note =
     missing === 0 ? [] : ["", `… and **${plural(missing, "more tenant")}** that this comment has no room for.`];
