@@ -3,8 +3,10 @@ import { Command } from "commander";
 import { checkCommand } from "./commands/check.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
 import { driftCommand } from "./commands/drift.ts";
+import { editCommands } from "./commands/edit.ts";
 import { engineCommand } from "./commands/engine.ts";
 import { adoptCommand, operationCommands } from "./commands/operations.ts";
+import { planCommand } from "./commands/plan.ts";
 import { statusCommand } from "./commands/status.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { runMain } from "./run-main.ts";
@@ -14,6 +16,8 @@ const program = new Command("tenancy")
   .showHelpAfterError("(--help shows what there is)");
 const commands = [
   checkCommand(),
+  planCommand(),
+  ...editCommands(),
   ...operationCommands(),
   statusCommand(),
   verifyCommand(),

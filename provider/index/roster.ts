@@ -90,6 +90,11 @@ function failure(reasons: readonly string[]): CheckFailure {
   return { property: "tenants", reason: reasons.length === 1 ? (reasons[0] ?? "") : `\n- ${reasons.join("\n- ")}` };
 }
 
+/** What the Roster refuses by the registries alone, for a look ahead without a server. */
+export function rosterFaults(olds: RosterInputs, news: RosterInputs): string[] {
+  return [...leavingFaults(olds, news), ...changedFaults(olds, news, [])];
+}
+
 function leavingFaults(olds: RosterInputs, news: RosterInputs): string[] {
   const leaving = Object.entries(olds.tenants).filter(([id]) => news.tenants[id] === undefined);
   const reasons = leaving.flatMap(([id, entry]) => {

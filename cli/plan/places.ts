@@ -1,0 +1,19 @@
+/** What a tenant has in its stores, by the names that a person finds there. */
+import { neo4jNames, postgresNames, redisNames, storageNames } from "../../components/naming.ts";
+import type { TenantRecord } from "../../tenants/load.ts";
+
+/** As in `schema tenant_acme`, one of each store. */
+export function placesOf({ id, prefix, tier, stores }: TenantRecord): string[] {
+  return stores.map((store) => {
+    switch (store) {
+      case "postgres":
+        return `${tier === "silo" ? "database" : "schema"} ${postgresNames(prefix, id).schema}`;
+      case "redis":
+        return `keys ${redisNames(prefix, id).keyPrefix}*`;
+      case "storage":
+        return `objects ${storageNames(prefix, id).prefix}`;
+      case "neo4j":
+        return `graph ${neo4jNames(prefix, id).database}`;
+    }
+  });
+}

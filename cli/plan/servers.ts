@@ -1,0 +1,84 @@
+/** The platform that both sides of a plan are run on, and what its servers carry. */
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { parsePlatform } from "../../components/platform.ts";
+import { type ProgramConfig, programConfig } from "../../policies/runner/stack-config.ts";
+import { type StoreName, storeNames } from "../../provider/inputs.ts";
+import type { Servers, TenantRecord } from "../../tenants/load.ts";
+import { type Project, stackConfig } from "../project.ts";
+import { UserError } from "../user-error.ts";
+
+/** For a password or key that no server will ever be asked with. */
+const nothing = "not-a-credential";
+
+export interface Surroundings {
+  readonly config: ProgramConfig;
+  /** Undefined where placeholders stand for the servers: then nobody knows kinds, regions and capacities. */
+  readonly servers?: Servers;
+}
+
+/**
+ * @param head - the branch's project: a file of the platform's servers lies in its folder, and in no version control
+ * @param records - tenants of both sides, whose placements name the servers that are made up where none are known
+ */
+export function surroundings(
+  project: Project,
+  head: Project,
+  records: readonly TenantRecord[],
+  platformFile?: string,
+): Surroundings {
+  const { values, notes } = programConfig(project, { platformFile });
+  const written = stackConfig(project);
+  const file = written["tenancy:platformFile"];
+  if (platformFile === undefined && written["tenancy:platform"] === undefined) {
+    const { "tenancy:platform": _platform, "tenancy:platformFile": _file, ...others } = values;
+    const kept = notes.filter((note) => !note.includes("is not there"));
+    const path = typeof file === "string" ? resolve(head.dir, file) : undefined;
+    if (path === undefined || !existsSync(path)) {
+      return {
+        config: { values: { ...others, "tenancy:platform": JSON.stringify(placeholders(records)) }, notes: kept },
+      };
+    }
+    const config = { values: { ...others, "tenancy:platformFile": path }, notes: kept };
+    return { config, servers: parsePlatform(readJson(path), path, dirname(path)).infos };
+  }
+  const inline = parsePlatform(JSON.parse(values["tenancy:platform"] ?? "{}"), "tenancy:platform", head.dir);
+  return { config: { values, notes }, servers: inline.infos };
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    throw new UserError(`${path} is not JSON.`);
+  }
+}
+
+/** A server for each name that a tenant is placed on. */
+export function placeholders(records: readonly TenantRecord[]): Record<StoreName, Record<string, object>> {
+  const one: Readonly<Record<StoreName, (name: string) => object>> = {
+    postgres: (name) => ({
+      host: `${name}.postgres.invalid`,
+      database: "tenants",
+      provisioner: { user: "provisioner", password: nothing },
+    }),
+    redis: (name) => ({ nodes: [{ host: `${name}.redis.invalid` }], username: "admin", password: nothing }),
+    storage: (name) => ({
+      kind: "s3",
+      endpoint: `https://${name}.storage.invalid`,
+      region: "us-east-1",
+      bucket: "tenants",
+      accessKeyId: nothing,
+      secretAccessKey: nothing,
+    }),
+    neo4j: (name) => ({ kind: "server", uri: `bolt+s://${name}.neo4j.invalid`, user: "admin", password: nothing }),
+  };
+  const made = (store: StoreName): Record<string, object> => {
+    const names = new Set(records.flatMap(({ placement }) => placement[store] ?? []));
+    return Object.fromEntries([...names].sort().map((name) => [name, one[store](name)]));
+  };
+  return Object.fromEntries(storeNames.map((store) => [store, made(store)])) as Record<
+    StoreName,
+    Record<string, object>
+  >;
+}
