@@ -77,7 +77,7 @@ export async function plan(options: PlanOptions): Promise<Plan> {
   return makePlan({
     base: before,
     head: after,
-    refusals: rosterFaults(rosterOf(before.registry), rosterOf(after.registry)),
+    refusals: rosterFaults(rosterOf(before.registry, onBase), rosterOf(after.registry, onHead)),
     policies,
     room: roomOf(onHead.servers, bothRecords, [measuredBefore, measuredAfter]),
     ...(prices === undefined ? {} : { cost: costOf(prices, ...bothRecords) }),
@@ -137,8 +137,8 @@ async function side(
   }
 }
 
-function rosterOf({ tenants, maxDeletes }: Registry) {
-  return { catalogue: "", maxDeletes, tenants: rosterEntries(tenants) };
+function rosterOf({ tenants, maxDeletes }: Registry, { clouds }: Surroundings) {
+  return { catalogue: "", maxDeletes, tenants: rosterEntries(tenants, clouds) };
 }
 
 function compareVerdicts(posture: string, before: readonly Verdict[], after: readonly Verdict[]): PolicyResult {

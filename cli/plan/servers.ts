@@ -1,6 +1,7 @@
 /** The platform that both sides of a plan are run on, and what its servers carry. */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { type CloudServers, emptyClouds } from "../../components/platform-forms.ts";
 import { parsePlatform } from "../../components/platform.ts";
 import { type ProgramConfig, programConfig } from "../../policies/runner/stack-config.ts";
 import { type StoreName, storeNames } from "../../provider/inputs.ts";
@@ -15,6 +16,8 @@ export interface Surroundings {
   readonly config: ProgramConfig;
   /** Undefined where placeholders stand for the servers: then nobody knows kinds, regions and capacities. */
   readonly servers?: Servers;
+  /** Entries on which tenants have servers of their own; none where the platform is not known. */
+  readonly clouds: CloudServers;
 }
 
 /**
@@ -37,13 +40,15 @@ export function surroundings(
     if (path === undefined || !existsSync(path)) {
       return {
         config: { values: { ...others, "tenancy:platform": JSON.stringify(placeholders(records)) }, notes: kept },
+        clouds: emptyClouds(),
       };
     }
     const config = { values: { ...others, "tenancy:platformFile": path }, notes: kept };
-    return { config, servers: parsePlatform(readJson(path), path, dirname(path)).infos };
+    const { infos, clouds } = parsePlatform(readJson(path), path, dirname(path));
+    return { config, servers: infos, clouds };
   }
-  const inline = parsePlatform(JSON.parse(values["tenancy:platform"] ?? "{}"), "tenancy:platform", head.dir);
-  return { config: { values, notes }, servers: inline.infos };
+  const { infos, clouds } = parsePlatform(JSON.parse(values["tenancy:platform"] ?? "{}"), "tenancy:platform", head.dir);
+  return { config: { values, notes }, servers: infos, clouds };
 }
 
 function readJson(path: string): unknown {
