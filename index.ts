@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import pLimit from "p-limit";
 import { refuseOrphans } from "./components/adoptable-only.ts";
+import { availableStores } from "./components/available.ts";
 import { loadClouds } from "./components/clouds.ts";
 import { nativePostgres, readPlatform } from "./components/platform.ts";
 import { rosterEntries } from "./components/roster-entries.ts";
@@ -33,7 +34,9 @@ export const tenants = await withUserFaults(async () => {
   const templatesDir = resolve(projectDir, templates);
   const platform = readPlatform(config, projectDir);
   const registryPath = resolve(projectDir, config.get("registry") ?? "tenants/registry.yaml");
-  const registry = loadRegistry(registryPath, { templates: templatesDir, servers: platform.infos });
+  const loaded = loadRegistry(registryPath, { templates: templatesDir, servers: platform.infos });
+  const warn = (message: string) => void pulumi.log.warn(message);
+  const registry = { ...loaded, tenants: availableStores(loaded.tenants, platform, warn) };
   const sources = new TenantSources(templatesDir, dirname(registryPath));
 
   const provider = new TenancyProvider("platform", {

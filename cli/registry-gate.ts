@@ -1,11 +1,14 @@
 /** The registry is checked before any engine starts: with a fault nothing is changed. */
 import { relative, resolve } from "node:path";
+import type { StoreName } from "../provider/inputs.ts";
 import { loadRegistry, type Registry, type TenantRecord } from "../tenants/load.ts";
 import { type Project, stackConfig } from "./project.ts";
 
 export interface CheckedRegistry {
   readonly path: string;
   readonly ids: readonly string[];
+  /** Stores that a tenant has. */
+  readonly stores: ReadonlySet<StoreName>;
   /** As in `registry tenants/registry.yaml: 4 tenants, no faults`. */
   readonly summary: string;
 }
@@ -16,7 +19,8 @@ export function registryGate(project: Project): CheckedRegistry {
   const ids = tenants.map(({ id }) => id);
   const count = `${ids.length} ${ids.length === 1 ? "tenant" : "tenants"}`;
   const shown = relative(project.dir, path);
-  return { path: shown, ids, summary: `registry ${shown}: ${count}, no faults` };
+  const stores = new Set(tenants.flatMap((record) => record.stores));
+  return { path: shown, ids, stores, summary: `registry ${shown}: ${count}, no faults` };
 }
 
 /**

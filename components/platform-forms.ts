@@ -94,7 +94,12 @@ export const configuredSchema = z.strictObject({
       z.string(),
       z.discriminatedUnion("kind", [
         neo4jServerSchema.extend({ ...caFile, ...welcome }),
-        neo4jInstancesSchema.extend({ ...caFile, ...welcome }),
+        neo4jInstancesSchema.extend({
+          ...caFile,
+          ...welcome,
+          /** Why there can be no instances on this machine now: tenants are left without their graph, with a warning. */
+          unavailable: z.string().min(1).optional(),
+        }),
         z.strictObject({ kind: z.literal("kubernetes"), ...onKubernetes }),
       ]),
     )

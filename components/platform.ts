@@ -34,6 +34,8 @@ export interface PlatformConfig {
   readonly delivery?: Delivery;
   /** Absolute path of the CA's file of each server (`postgres/main`), for the applications. */
   readonly caFiles: Readonly<Record<string, string>>;
+  /** Servers (`neo4j/main`) that cannot be had on this machine now, and why. */
+  readonly unavailable: Readonly<Record<string, string>>;
 }
 
 /**
@@ -66,6 +68,7 @@ export function parsePlatform(value: unknown, place: string, folder: string): Pl
   const faults = clusterFaults(parsed.data);
   if (faults.length > 0) throw new PlatformError(`${place}: ${faults.join("; ")}`);
   const caFiles: Record<string, string> = {};
+  const unavailable: Record<string, string> = {};
   const infos: Partial<Record<StoreName, ServerInfo[]>> = {};
   const servers: Partial<Record<StoreName, Record<string, unknown>>> = {};
   const clouds = emptyClouds();
@@ -79,7 +82,9 @@ export function parsePlatform(value: unknown, place: string, folder: string): Pl
         Object.assign(native, nativePart(name, configured));
         continue;
       }
-      const { residency: _residency, capacity: _capacity, ...server } = configured;
+      const { residency: _residency, capacity: _capacity, ...others } = configured;
+      const { unavailable: reason, ...server } = { unavailable: undefined, ...others };
+      if (reason !== undefined) unavailable[`${store}/${name}`] = reason;
       if (!("caFile" in server) || server.caFile === undefined) native[name] = forProvider(store, server);
       else {
         const { caFile: relative, ...rest } = server;
@@ -98,6 +103,7 @@ export function parsePlatform(value: unknown, place: string, folder: string): Pl
     kubernetes,
     delivery: delivery?.kind === "file" ? { ...delivery, folder: resolve(folder, delivery.folder) } : delivery,
     caFiles,
+    unavailable,
   };
 }
 

@@ -29,6 +29,12 @@ await runMain(async () => {
   if (services.started.length > 0) say(`started: ${services.started.join(", ")}`);
   else say("services: all running");
 
+  if (registry.stores.has("neo4j")) {
+    // A tenant wants a graph: Neo4j is downloaded now, or the reason stands in the platform's file and in a warning.
+    const reason = await services.prepareNeo4j(say);
+    if (reason !== undefined) say(`Neo4j: not available on this machine: ${reason}`);
+  }
+
   const first = recordedEngine(project) === undefined;
   const engine = await openEngine(project, { progress: say });
   writeEnvironment(project, engine.name, services.bin);

@@ -15,7 +15,7 @@ import { privateFolder } from "./files.ts";
 import { waitUntilHealthy } from "./health.ts";
 import { withLock } from "./lock.ts";
 import { allEnded, look, portsInUse } from "./look.ts";
-import { startInstances } from "./neo4j/client.ts";
+import { prepareInstances, startInstances } from "./neo4j/client.ts";
 import { managerAddress } from "./neo4j/manager.ts";
 import { readPlatform, writePlatform } from "./platform.ts";
 import { ServicesError } from "./error.ts";
@@ -75,6 +75,12 @@ export interface Services {
   };
   /** Names of the services that this call started; empty when all ran already. */
   readonly started: readonly string[];
+  /**
+   * Downloads what Neo4j instances need, and writes into `platform.json` whether they can be had.
+   *
+   * @returns why not, with what to install
+   */
+  prepareNeo4j(progress: (line: string) => void, signal?: AbortSignal): Promise<string | undefined>;
   stop(): Promise<void>;
 }
 
@@ -212,7 +218,8 @@ async function wakeSupervisor(dir: string): Promise<void> {
   while (JSON.stringify((await readPids(dir))?.services) === before) await delay(20);
 }
 
-async function describe({ dir, state }: Context, started: readonly ServiceName[]): Promise<Services> {
+async function describe(context: Context, started: readonly ServiceName[]): Promise<Services> {
+  const { dir, state } = context;
   const pids = await readPids(dir);
   const bin = join(state.programs.postgres, "bin");
   return {
@@ -230,6 +237,11 @@ async function describe({ dir, state }: Context, started: readonly ServiceName[]
       valkeyServer: state.programs.valkeyServer,
     },
     started,
+    prepareNeo4j: async (progress, signal) => {
+      const reason = await prepareInstances(managerAddress(context), progress, signal);
+      await writePlatform(dir, state, reason);
+      return reason;
+    },
     stop: async () => {
       await stopServices(dir);
     },

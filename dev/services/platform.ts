@@ -11,11 +11,17 @@ import { valkeyAdmin } from "./valkey.ts";
 const provisioner = "tenancy_provisioner";
 const database = "tenants";
 
-/** Writes `platform.json`, whose servers name the file of their authority, and returns the same with its text. */
-export async function writePlatform(dir: string, state: State): Promise<Platform> {
+/**
+ * Writes `platform.json`, whose servers name the file of their authority, and returns the same with its text.
+ *
+ * @param neo4jUnavailable - why instances cannot be had on this machine: then tenants go without
+ */
+export async function writePlatform(dir: string, state: State, neo4jUnavailable?: string): Promise<Platform> {
   await privateFolder(paths(dir).files);
   const caFile = paths(dir).caCertificate;
-  await writePrivate(paths(dir).platform, `${JSON.stringify(servers(dir, state, { caFile }), null, 2)}\n`);
+  const all = servers(dir, state, { caFile });
+  const main = { ...all.neo4j.main, ...(neo4jUnavailable === undefined ? {} : { unavailable: neo4jUnavailable }) };
+  await writePrivate(paths(dir).platform, `${JSON.stringify({ ...all, neo4j: { main } }, null, 2)}\n`);
   return readPlatform(dir, state);
 }
 

@@ -29,6 +29,7 @@ const platform: PlatformConfig = {
   clouds: { postgres: {}, redis: {}, storage: {}, neo4j: {} },
   kubernetes: {},
   caFiles: { "postgres/main": "/ca.pem" },
+  unavailable: {},
 };
 
 const record: TenantRecord = {

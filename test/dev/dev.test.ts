@@ -25,6 +25,7 @@ beforeAll(() => {
   mkdirSync(join(dir, ".dev"), { mode: 0o700 });
   // Downloaded once a clone.
   symlinkSync(join(root, ".dev", "python"), join(dir, ".dev", "python"));
+  if (existsSync(join(root, ".dev", "neo4j"))) symlinkSync(join(root, ".dev", "neo4j"), join(dir, ".dev", "neo4j"));
 });
 afterAll(async () => {
   await script("dev/down.ts");
@@ -33,8 +34,11 @@ afterAll(async () => {
 
 it("starts everything, provisions the example tenants and says what to try", async () => {
   const output = await script("dev/main.ts");
-  expect(output).toContain("4 tenants, no faults");
+  expect(output).toContain("5 tenants, no faults");
   for (const id of ["acme", "acme-corp", "42", "43"]) expect(output).toMatch(new RegExp(`^${id} +bridge, active`, "m"));
+  expect(output).toMatch(/^org-123 +silo, active +postgres {2}ok {2}oikion_org__123 /m);
+  // One store of each tenant, and where Neo4j can be had, the graph of one.
+  if (!output.includes("Neo4j: not available")) expect(output).toMatch(/^ +neo4j +ok {2}neo4j +login neo4j/m);
   expect(output).not.toContain("NOT OK");
   expect(output).toContain("What to try next");
   for (const file of ["platform.json", "passphrase", "env"]) {
@@ -63,6 +67,7 @@ it("stops the services on `dev:down`, and `dev:reset` removes all that it made",
   }
   expect(await processesOf(dir)).toEqual([]);
   rmSync(join(dir, ".dev", "python"));
+  rmSync(join(dir, ".dev", "neo4j"), { force: true });
   await script("dev/reset.ts");
   expect(existsSync(join(dir, ".dev"))).toBe(false);
 });

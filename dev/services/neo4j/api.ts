@@ -79,6 +79,7 @@ async function dispatch(instances: Instances, request: IncomingMessage): Promise
   if (path === "/v1/start") {
     return route({ POST: async () => ({ status: 200, body: { instances: await instances.startAll() } }) });
   }
+  if (path === "/v1/prepare") return route({ POST: async () => ({ status: 200, body: await instances.prepare() }) });
   const name = /^\/v1\/instances\/([^/]+)$/.exec(path)?.[1];
   if (name === undefined) throw new InstanceFault(404, `${path}: there is no such path`);
   if (!namePattern.test(name)) {

@@ -58,6 +58,45 @@ export async function callApi(
   });
 }
 
+const aboutSchema = z.object({
+  available: z.boolean(),
+  reason: z.string().optional(),
+  status: z.string().optional(),
+});
+
+/**
+ * Downloads what instances need, telling each step once.
+ *
+ * @returns why they cannot be had on this machine, with what to install; undefined where they can
+ */
+export async function prepareInstances(
+  address: ApiAddress,
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  let told = "";
+  const timer = setInterval(() => {
+    void callApi(address, "GET", "/v1", { timeoutMs: 5_000 })
+      .then(({ body }) => {
+        const { status = "" } = aboutSchema.parse(body);
+        if (status === "" || status === told) return;
+        told = status;
+        progress(status);
+      })
+      .catch(() => undefined);
+  }, 500);
+  try {
+    const { status, body } = await callApi(address, "POST", "/v1/prepare", { signal });
+    const about = aboutSchema.safeParse(body);
+    if (status !== 200 || !about.success) {
+      throw new ServicesError(`The API of the Neo4j instances answers with HTTP status ${status}`);
+    }
+    return about.data.available ? undefined : (about.data.reason ?? "it cannot be had");
+  } finally {
+    clearInterval(timer);
+  }
+}
+
 const listSchema = z.object({
   instances: z.array(z.object({ name: z.string(), state: z.string(), uri: z.string(), reason: z.string().optional() })),
 });

@@ -73,6 +73,17 @@ export class Instances {
       : { available: false, reason, ...status };
   }
 
+  /** Downloads what the first instance needs, and answers as `about`: with a reason where it cannot be had. */
+  async prepare(): Promise<object> {
+    try {
+      await this.#prepare();
+    } catch (error) {
+      if (!(error instanceof InstanceFault)) throw error;
+      return { available: false, reason: error.message };
+    }
+    return this.about();
+  }
+
   list(): Instance[] {
     return this.#records.names().flatMap((name) => this.get(name) ?? []);
   }

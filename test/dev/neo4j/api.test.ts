@@ -155,6 +155,10 @@ it("answers 503 with what to install where there is neither Java nor Python, and
     `Neo4j needs Java 21 or newer on PATH or in JAVA_HOME (none was found), and Python 3.11 or newer, ` +
     `by which Neo4j's jars are downloaded (${python} does not run).`;
   expect(await call("GET", "/v1", undefined, bare)).toEqual({ status: 200, body: { available: false, reason } });
+  expect(await call("POST", "/v1/prepare", undefined, bare)).toEqual({
+    status: 200,
+    body: { available: false, reason },
+  });
   const put = await call("PUT", "/v1/instances/ekn-42", { password, mark: "", running: true }, bare);
   expect(put).toEqual({ status: 503, body: { error: reason } });
   expect(await call("GET", "/v1/instances", undefined, bare)).toEqual({ status: 200, body: { instances: [] } });
