@@ -179,5 +179,10 @@ function lineOf(store: StoreName, tenant: Party): ServerLine | undefined {
   const place = tenant[store];
   if (place === undefined) return undefined;
   const { name, server, embedded } = place;
-  return { store, name, address: addressOf(server), embedded };
+  // A database of the tenant's own lies on the server that is named by its shared one.
+  const shared =
+    "sharedDatabase" in place && "database" in server
+      ? { ...server, database: place.sharedDatabase ?? server.database }
+      : server;
+  return { store, name, address: addressOf(shared), embedded };
 }

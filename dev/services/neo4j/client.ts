@@ -87,6 +87,12 @@ export async function prepareInstances(
   }, 500);
   try {
     const { status, body } = await callApi(address, "POST", "/v1/prepare", { signal });
+    if (status === 404) {
+      throw new ServicesError(
+        "The services that run are of an older version of this program. Stop them with `npm run dev:down`, which keeps " +
+          "the data, and run this again.",
+      );
+    }
     const about = aboutSchema.safeParse(body);
     if (status !== 200 || !about.success) {
       throw new ServicesError(`The API of the Neo4j instances answers with HTTP status ${status}`);
