@@ -92,7 +92,7 @@ describe("tenancy verify with the local engine", () => {
   it("leaves the catalogue of tenants as it was", async () => {
     const rows = await adminQuery(project, "SELECT id FROM platform.tenants ORDER BY id");
     expect(rows).toEqual([{ id: "acme" }, { id: "beta" }]);
-    expect((await project.run(["preview"])).stdout).toContain("17 unchanged");
+    expect((await project.run(["preview"])).stdout).toContain("18 unchanged");
   });
 
   it("shows no secret in any format", async () => {

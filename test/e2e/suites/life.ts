@@ -90,7 +90,7 @@ export function life(engine: EngineName): void {
         [],
       );
       const up = await project.up();
-      expect(up.stdout).toMatch(/up: 6 created, 1 updated/);
+      expect(up.stdout).toMatch(/up: 6 created, 2 updated/);
       expect(await query(await project.credentials("gamma"), "SELECT 1 AS one")).toEqual([{ one: 1 }]);
     });
 
