@@ -85,6 +85,7 @@ export function life(engine: EngineName): void {
         "+ tenancy:redis:AclUser gamma-acl-user",
         "+ tenancy:storage:Prefix gamma-prefix",
         "~ tenancy:index:Roster tenants  [tenants]",
+        "~ tenancy:index:Routes tenants  [routes]",
       ]);
       expect(await adminQuery(project, `SELECT 1 FROM pg_namespace WHERE nspname = '${schemaOf("gamma")}'`)).toEqual(
         [],
