@@ -4,6 +4,7 @@ import type { CloudServers } from "../../components/platform-forms.ts";
 import type { PlatformConfig } from "../../components/platform.ts";
 import { placeOf, type Place } from "../../components/kubernetes/settings.ts";
 import type { TenantRecord } from "../../tenants/load.ts";
+import type { Scene } from "../../verify/kubernetes/recipe.ts";
 import { type EngineName, openEngine } from "../engines.ts";
 import { openProject } from "../project.ts";
 import { isLive } from "../render.ts";
@@ -41,9 +42,10 @@ export async function runVerifyNamespaces(flags: NamespaceFlags): Promise<number
   const { platformOf } = await import("../../verify/parties.ts");
   const platform = platformOf(await engine.config(), project);
   const cluster = clusterName(platform.kubernetes, flags.cluster);
-  const places = placesOn(cluster, records, platform.clouds, flags.tenant);
+  const { ring } = await import("../../verify/kubernetes/run.ts");
+  const pairs = ring(placesOn(cluster, records, platform.clouds, flags.tenant));
   return attackNamespaces(
-    { stack: project.stack, cluster, settings: platform.kubernetes[cluster], places },
+    { stack: project.stack, cluster, settings: platform.kubernetes[cluster], pairs },
     flags.format,
   );
 }
@@ -52,17 +54,17 @@ export interface NamespaceTarget {
   readonly stack: string;
   readonly cluster: string;
   readonly settings: { readonly kubeconfig?: string; readonly context?: string } | undefined;
-  readonly places: readonly Place[];
+  readonly pairs: readonly Scene[];
 }
 
 /** @returns the exit code */
 export async function attackNamespaces(target: NamespaceTarget, format: string): Promise<number> {
   const { accessOf, KubeconfigError } = await import("../../verify/kubernetes/kubeconfig.ts");
   const { Api } = await import("../../verify/kubernetes/api.ts");
-  const { ring, runNamespaces } = await import("../../verify/kubernetes/run.ts");
+  const { runNamespaces } = await import("../../verify/kubernetes/run.ts");
   const { namespaceJson, namespaceText, verdictOf } = await import("../../verify/kubernetes/report.ts");
   const { exitCodes } = await import("../../verify/summary.ts");
-  const { stack, cluster, settings, places } = target;
+  const { stack, cluster, settings, pairs } = target;
   let access;
   try {
     access = accessOf(settings?.kubeconfig, settings?.context);
@@ -78,7 +80,7 @@ export async function attackNamespaces(target: NamespaceTarget, format: string):
   };
   process.once("SIGINT", stop);
   try {
-    const run = await runNamespaces({ administrator, pairs: ring(places), signal: abort.signal });
+    const run = await runNamespaces({ administrator, pairs, signal: abort.signal });
     const report = { stack, cluster, server: access.server, ...run };
     const colour = isLive(process.stdout);
     process.stdout.write(`${format === "json" ? namespaceJson(report) : namespaceText(report, colour)}\n`);

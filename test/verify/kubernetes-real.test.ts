@@ -111,7 +111,12 @@ describe.runIf(given)("a real API server", () => {
     await kubectl(["delete", "resourcequota", "tenant", "--namespace", own.namespace]);
     await apply({ ...serviceAccountManifest(own, platform), automountServiceAccountToken: true });
     const found = await attack();
-    expect(leaks(found).sort()).toEqual(recipes.filter(({ by }) => by === "deployer").map(({ id }) => id).sort());
+    expect(leaks(found).sort()).toEqual(
+      recipes
+        .filter(({ by }) => by === "deployer")
+        .map(({ id }) => id)
+        .sort(),
+    );
     await furnish(own);
   });
 });

@@ -9,7 +9,13 @@ const standards = "https://kubernetes.io/docs/concepts/security/pod-security-sta
 const quotas = "https://kubernetes.io/docs/concepts/policy/resource-quotas/";
 const accounts = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/";
 
-const restricted = (id: string, tries: string, why: string, change: PodChange): Recipe => ({
+const restricted = (
+  id: string,
+  tries: string,
+  why: string,
+  change: PodChange,
+  also: readonly string[] = [],
+): Recipe => ({
   id,
   by: "deployer",
   aim: "escape",
@@ -17,7 +23,7 @@ const restricted = (id: string, tries: string, why: string, change: PodChange): 
   why,
   source: standards,
   harm: "server",
-  expected: [refusals.podSecurity],
+  expected: [refusals.podSecurity, ...also],
   request: ({ own }) => pod(own.namespace, change),
   control: ({ own }) => pod(own.namespace),
 });
@@ -46,6 +52,7 @@ export const admission: readonly Recipe[] = [
     "create a privileged pod in its own namespace",
     "A privileged container is root on the node, and so in every tenant's pods there.",
     { containerSecurity: { privileged: true, allowPrivilegeEscalation: true } },
+    [refusals.privileged],
   ),
   restricted(
     "host-path-pod",

@@ -122,6 +122,9 @@ export function outcomeOf({ status, body }: Answer): Outcome {
   const { reason, message, details } = parsed.success ? parsed.data : {};
   const name = reason === undefined || reason === "" ? String(status) : `${status} ${reason}`;
   if (status === 403) return { kind: "denied", code: refusalOf(message ?? "") };
+  if (status === 422 && message?.includes("disallowed by cluster policy") === true) {
+    return { kind: "denied", code: refusals.privileged };
+  }
   if (status >= 200 && status < 300) return { kind: "allowed", evidence: String(status) };
   const reached = status === 400 || status === 409 || status === 422;
   // Without a name it is the path that is unknown.
@@ -130,11 +133,12 @@ export function outcomeOf({ status, body }: Answer): Outcome {
   return { kind: "failed", reason: `the API server answers ${name}` };
 }
 
-/** Who refused: the authorizer, Pod Security, the quota, or something else. */
+/** Who refused: the authorizer, Pod Security, the quota, or an API server that allows no privileged container at all. */
 export const refusals = {
   rights: "403 Forbidden",
   podSecurity: "403 PodSecurity",
   quota: "403 exceeded quota",
+  privileged: "422 disallowed by cluster policy",
 } as const;
 
 /** The sentences are Kubernetes' own: apiserver/pkg/endpoints/handlers/responsewriters/errors.go and the two plugins. */

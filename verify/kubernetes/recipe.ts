@@ -74,9 +74,10 @@ export function isDry({ path }: ApiRequest): boolean {
   return path.includes("dryRun=All") || path.endsWith("/selfsubjectaccessreviews");
 }
 
+/** Objects are validated before admission refuses them: one that is invalid says nothing of what would be admitted. */
 export function read(recipe: Recipe, answer: Answer): Outcome {
   const outcome = outcomeOf(answer);
-  return outcome.kind === "allowed" && recipe.reads !== undefined && answer.status < 300
-    ? recipe.reads(answer.body)
-    : outcome;
+  if (outcome.kind !== "allowed") return outcome;
+  if (answer.status < 300) return recipe.reads?.(answer.body) ?? outcome;
+  return recipe.by === "deployer" ? { kind: "failed", reason: `the API server answers ${answer.status}` } : outcome;
 }

@@ -65,7 +65,9 @@ export function namespaceText(report: NamespaceReport, colour: boolean): string 
   const found = counts(results);
   const pairs = new Set(results.map(({ attacker, victim }) => `${attacker} ${victim}`)).size;
   const told = verdicts.filter((verdict) => found[verdict] > 0).map((verdict) => `${found[verdict]} ${verdict}`);
-  lines.push(`${recipes.length} attempts, ${pairs} pairs of tenants: ${told.join(", ") || "nothing was tried"}`);
+  lines.push(
+    `${recipes.length} attempts, ${pairs} ${pairs === 1 ? "pair" : "pairs"} of tenants: ${told.join(", ") || "nothing was tried"}`,
+  );
   const overall = verdictOf(report);
   lines.push(paint(overall === "isolated" ? "green" : overall === "leak" ? "red" : "yellow", overall));
   return lines.join("\n");
