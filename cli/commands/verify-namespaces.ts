@@ -4,6 +4,7 @@ import type { CloudServers } from "../../components/platform-forms.ts";
 import type { PlatformConfig } from "../../components/platform.ts";
 import { placeOf, type Place } from "../../components/kubernetes/settings.ts";
 import type { TenantRecord } from "../../tenants/load.ts";
+import type { Connection } from "../../verify/kubernetes/connection.ts";
 import type { Scene } from "../../verify/kubernetes/recipe.ts";
 import { type EngineName, openEngine } from "../engines.ts";
 import { openProject } from "../project.ts";
@@ -18,6 +19,7 @@ export interface NamespaceFlags {
   readonly engine?: EngineName;
   readonly cluster?: string;
   readonly tenant?: readonly string[];
+  readonly connect?: boolean;
   readonly format: string;
 }
 
@@ -30,6 +32,10 @@ export function verifyNamespacesCommand(): Command {
         "the cluster below kubernetes in the platform's configuration (default: the only one)",
       )
       .option("--tenant <id...>", "only these tenants, at least two (default: all that have a namespace there)")
+      .option(
+        "--connect",
+        "also from a pod in each tenant's namespace to the other's database; makes the pod and removes it",
+      )
       .addOption(new Option("--format <name>", "text, json").choices(["text", "json"]).default("text")),
   );
   return withVerdict(command, () => runVerifyNamespaces(command.opts()));
@@ -44,10 +50,26 @@ export async function runVerifyNamespaces(flags: NamespaceFlags): Promise<number
   const cluster = clusterName(platform.kubernetes, flags.cluster);
   const { ring } = await import("../../verify/kubernetes/run.ts");
   const pairs = ring(placesOn(cluster, records, platform.clouds, flags.tenant));
-  return attackNamespaces(
-    { stack: project.stack, cluster, settings: platform.kubernetes[cluster], pairs },
-    flags.format,
-  );
+  const settings = platform.kubernetes[cluster];
+  const connection = flags.connect === true ? connectionOf(cluster, settings) : undefined;
+  return attackNamespaces({ stack: project.stack, cluster, settings, pairs, connection }, flags.format);
+}
+
+/**
+ * Where a connection has to be denied, and where it has to work.
+ *
+ * @throws UserError when the platform names no image or no application that may connect
+ */
+export function connectionOf(cluster: string, settings: PlatformConfig["kubernetes"][string] | undefined): Connection {
+  const image = settings?.postgresImage;
+  const applicationNamespace = settings?.applicationNamespaces[0];
+  if (image === undefined || applicationNamespace === undefined) {
+    throw new UserError(
+      `verify-namespaces: --connect needs postgresImage and one of applicationNamespaces of cluster ${cluster}: ` +
+        "the image has pg_isready, and from the application the connection has to work.",
+    );
+  }
+  return { image, applicationNamespace };
 }
 
 export interface NamespaceTarget {
@@ -55,6 +77,7 @@ export interface NamespaceTarget {
   readonly cluster: string;
   readonly settings: { readonly kubeconfig?: string; readonly context?: string } | undefined;
   readonly pairs: readonly Scene[];
+  readonly connection?: Connection;
 }
 
 /** @returns the exit code */
@@ -64,7 +87,7 @@ export async function attackNamespaces(target: NamespaceTarget, format: string):
   const { runNamespaces } = await import("../../verify/kubernetes/run.ts");
   const { namespaceJson, namespaceText, verdictOf } = await import("../../verify/kubernetes/report.ts");
   const { exitCodes } = await import("../../verify/summary.ts");
-  const { stack, cluster, settings, pairs } = target;
+  const { stack, cluster, settings, pairs, connection } = target;
   let access;
   try {
     access = accessOf(settings?.kubeconfig, settings?.context);
@@ -80,7 +103,7 @@ export async function attackNamespaces(target: NamespaceTarget, format: string):
   };
   process.once("SIGINT", stop);
   try {
-    const run = await runNamespaces({ administrator, pairs, signal: abort.signal });
+    const run = await runNamespaces({ administrator, pairs, connection, signal: abort.signal });
     const report = { stack, cluster, server: access.server, ...run };
     const colour = isLive(process.stdout);
     process.stdout.write(`${format === "json" ? namespaceJson(report) : namespaceText(report, colour)}\n`);

@@ -84,6 +84,8 @@ export interface Broken {
   /** Label `tenant` of tenant-b. */
   readonly otherTenant?: string;
   readonly withoutDatabases?: boolean;
+  /** With what pg_isready ends in the pods of a namespace; left out: not at all. */
+  readonly exitCodes?: Readonly<Record<string, number>>;
   /** Whom the tokens of accounts are of. */
   readonly tokensOf?: string;
 }
@@ -186,8 +188,15 @@ function whatIsAsked(request: IncomingMessage, { kind, spec }: z.infer<typeof bo
 }
 
 /** What a run asks before its attempts. */
-function platformOnly(asks: string, { otherTenant, withoutDatabases }: Broken): Reply | undefined {
+function platformOnly(asks: string, { otherTenant, withoutDatabases, exitCodes = {} }: Broken): Reply | undefined {
   const labels = (tenant: string) => ({ metadata: { labels: { tenant, "app.kubernetes.io/managed-by": "tenancy" } } });
+  const probe =
+    /^(POST|GET|DELETE) \/api\/v1\/namespaces\/([\w-]+)\/pods(\/tenancy-verify-[0-9a-f]{8}(\?grace.*)?)?$/.exec(asks);
+  if (probe?.[2] !== undefined && asks !== `GET ${b}/pods`) {
+    const exitCode = exitCodes[probe[2]];
+    const state = exitCode === undefined ? { waiting: { reason: "ImagePullBackOff" } } : { terminated: { exitCode } };
+    return [probe[1] === "POST" ? 201 : 200, { status: { containerStatuses: [{ state }] } }];
+  }
   switch (asks) {
     case `GET ${databases}`:
       return withoutDatabases === true ? status(404, "the server could not find the requested resource") : [200, {}];

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { placeOf } from "../../components/kubernetes/settings.ts";
 import { Api, outcomeOf } from "../../verify/kubernetes/api.ts";
 import { recipes } from "../../verify/kubernetes/catalogue.ts";
+import { tryConnection } from "../../verify/kubernetes/connection.ts";
 import { attemptOf } from "../../verify/kubernetes/recipe.ts";
 import { counts, namespaceJson, namespaceText, verdictOf } from "../../verify/kubernetes/report.ts";
 import { type NamespaceRun, ring, runNamespaces } from "../../verify/kubernetes/run.ts";
@@ -167,6 +168,47 @@ describe("a run", () => {
     expect(run.faults).toHaveLength(1);
     expect(run.faults[0]).toMatch(/does not answer: (SELF_SIGNED_CERT|UNABLE_TO_)/);
     expect(server.asked).toEqual([]);
+  });
+});
+
+describe("a connection from a pod", () => {
+  const connection = { image: "postgres", applicationNamespace: "applications", pollMs: 1, polls: 3 };
+  const connect = () => tryConnection(administrator, { own: a, other: b }, connection);
+
+  it.each([
+    ["is denied where nothing answers, and an application is let in", 2, 0, "denied as expected", "no response"],
+    ["is a leak where the database accepts", 0, 0, "LEAK", "accepted"],
+    ["is a leak where the database answers at all", 1, 0, "LEAK", "answered"],
+    [
+      "proves nothing where an application is not let in either",
+      2,
+      2,
+      "could not run",
+      "denied, but its control does not work either (no response)",
+    ],
+    ["proves nothing where pg_isready is not there", 127, 0, "could not run", "pg_isready in tenant-a ended with 127"],
+    [
+      "proves nothing where the pod does not start",
+      undefined,
+      0,
+      "could not run",
+      "the pod in tenant-a did not end: ImagePullBackOff",
+    ],
+  ])("%s", async (_name, own, application, verdict, detail) => {
+    const codes = { applications: application };
+    server.broken = { exitCodes: own === undefined ? codes : { ...codes, "tenant-a": own } };
+    expect(await connect()).toMatchObject({ verdict, detail });
+    // Both pods are removed again.
+    expect(server.asked.filter((one) => one.startsWith("admin: DELETE "))).toHaveLength(2);
+    expect(server.asked.filter((one) => one.startsWith("admin: POST "))).toHaveLength(2);
+  });
+
+  it("is tried in a run that is told to, and in no other", async () => {
+    server.broken = { exitCodes: { "tenant-a": 0, applications: 0 } };
+    const signal = new AbortController().signal;
+    const run = await runNamespaces({ administrator, pairs: [{ own: a, other: b }], signal, connection });
+    expect(withVerdict(run, "LEAK")).toEqual(["connect"]);
+    expect(withVerdict(run, "denied as expected")).toHaveLength(45);
   });
 });
 

@@ -143,8 +143,8 @@ export const refusals = {
 
 /** The sentences are Kubernetes' own: apiserver/pkg/endpoints/handlers/responsewriters/errors.go and the two plugins. */
 function refusalOf(message: string): string {
-  if (/violates PodSecurity "/.test(message)) return refusals.podSecurity;
-  if (/exceeded quota: /.test(message)) return refusals.quota;
+  if (message.includes('violates PodSecurity "')) return refusals.podSecurity;
+  if (message.includes("exceeded quota: ")) return refusals.quota;
   if (/ cannot [a-z*]+ (resource|path) "/.test(message)) return refusals.rights;
   return "403 for another reason";
 }

@@ -3,6 +3,7 @@ import { styleText } from "node:util";
 import { type Verdict, verdicts } from "../assault.ts";
 import { attemptOf } from "./recipe.ts";
 import type { Overall } from "../summary.ts";
+import { connectionAttempt } from "./connection.ts";
 import { recipes } from "./catalogue.ts";
 import type { NamespaceResult, NamespaceRun } from "./run.ts";
 
@@ -28,7 +29,7 @@ export function verdictOf({ results, faults }: NamespaceRun): Overall {
 
 export function namespaceJson(report: NamespaceReport): string {
   const { results, ...rest } = report;
-  const attempts = recipes.map(attemptOf);
+  const attempts = [...recipes.map(attemptOf), connectionAttempt];
   const short = results.map(({ attempt, ...result }) => ({ attempt: attempt.id, ...result }));
   return JSON.stringify(
     { overall: verdictOf(report), counts: counts(results), ...rest, results: short, attempts },

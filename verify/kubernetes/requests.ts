@@ -72,15 +72,21 @@ export interface PodChange {
   readonly podSecurity?: Readonly<Record<string, unknown>>;
   readonly containerSecurity?: Readonly<Record<string, unknown>>;
   readonly cpu?: string;
+  readonly memory?: string;
+  readonly name?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly image?: string;
+  readonly command?: readonly string[];
 }
 
 /** A pod that the Pod Security standard `restricted` admits and that needs next to nothing, but for the change. */
-export function pod(namespace: string, { spec, podSecurity, containerSecurity, cpu }: PodChange = {}): ApiRequest {
-  const quantities = { cpu: cpu ?? "1m", memory: "1Mi" };
-  return create(inside(namespace, "pods"), {
+export function podManifest(namespace: string, change: PodChange = {}): unknown {
+  const { spec, podSecurity, containerSecurity, cpu, memory, name, labels, image, command } = change;
+  const quantities = { cpu: cpu ?? "1m", memory: memory ?? "1Mi" };
+  return {
     apiVersion: "v1",
     kind: "Pod",
-    metadata: { name: nobody, namespace },
+    metadata: { name: name ?? nobody, namespace, labels },
     spec: {
       securityContext: {
         runAsNonRoot: true,
@@ -91,7 +97,8 @@ export function pod(namespace: string, { spec, podSecurity, containerSecurity, c
       containers: [
         {
           name: "probe",
-          image: "registry.invalid/none",
+          image: image ?? "registry.invalid/none",
+          command,
           resources: { requests: quantities, limits: quantities },
           securityContext: {
             allowPrivilegeEscalation: false,
@@ -102,7 +109,11 @@ export function pod(namespace: string, { spec, podSecurity, containerSecurity, c
       ],
       ...spec,
     },
-  });
+  };
+}
+
+export function pod(namespace: string, change?: PodChange): ApiRequest {
+  return create(inside(namespace, "pods"), podManifest(namespace, change));
 }
 
 export function service(namespace: string, type: "ClusterIP" | "NodePort"): ApiRequest {

@@ -4,7 +4,8 @@ import type { Place } from "../../components/kubernetes/settings.ts";
 import { messageOf } from "../../provider/message.ts";
 import { type Control, judge, type Verdict } from "../assault.ts";
 import type { Form, Outcome } from "../attempt.ts";
-import { type Answer, Api, ApiError, type ApiRequest, outcomeOf } from "./api.ts";
+import { type Answer, type Api, ApiError, type ApiRequest, outcomeOf } from "./api.ts";
+import { type Connection, connectionAttempt, tryConnection } from "./connection.ts";
 import { recipes } from "./catalogue.ts";
 import { attemptOf, isDry, type NamespaceAttempt, read, type Recipe, type Scene } from "./recipe.ts";
 import { inside } from "./requests.ts";
@@ -32,7 +33,8 @@ export interface NamespaceRunOptions {
   readonly administrator: Api;
   readonly pairs: readonly Scene[];
   readonly signal: AbortSignal;
-  readonly onResult?: () => void;
+  /** Left out: nothing is connected to, and no pod made. */
+  readonly connection?: Connection;
 }
 
 /** Each attacks the next one, so that each is attacker and victim once. */
@@ -45,12 +47,11 @@ export function ring(places: readonly Place[]): Scene[] {
 
 /** Never throws for what the API server does: that is a result or a fault. */
 export async function runNamespaces(options: NamespaceRunOptions): Promise<NamespaceRun> {
-  const { administrator, pairs, signal, onResult } = options;
+  const { administrator, pairs, signal, connection } = options;
   const results: NamespaceResult[] = [];
   const faults: string[] = [];
   const add = (result: NamespaceResult): void => {
     results.push(result);
-    onResult?.();
   };
   let missing: ReadonlySet<string>;
   try {
@@ -65,6 +66,15 @@ export async function runNamespaces(options: NamespaceRunOptions): Promise<Names
     }
     try {
       await runPair(scene, administrator, missing, add);
+      if (connection === undefined) continue;
+      const made = await tryConnection(administrator, scene, connection);
+      const who = {
+        attacker: scene.own.tenant,
+        victim: scene.other.tenant,
+        account: "deployer",
+        form: "real",
+      } as const;
+      add({ attempt: connectionAttempt, ...who, ...made });
     } catch (error) {
       faults.push(`tenant ${scene.own.tenant} against ${scene.other.tenant}: ${messageOf(error)}`);
     }
