@@ -9,6 +9,7 @@ import { adoptCommand, operationCommands } from "./commands/operations.ts";
 import { planCommand } from "./commands/plan.ts";
 import { statusCommand } from "./commands/status.ts";
 import { verifyCommand } from "./commands/verify.ts";
+import { verifyNamespacesCommand } from "./commands/verify-namespaces.ts";
 import { runMain } from "./run-main.ts";
 
 const program = new Command("tenancy")
@@ -21,6 +22,7 @@ const commands = [
   ...operationCommands(),
   statusCommand(),
   verifyCommand(),
+  verifyNamespacesCommand(),
   driftCommand(),
   credentialsCommand(),
   adoptCommand(),

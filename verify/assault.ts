@@ -132,7 +132,7 @@ async function tryIt(
 }
 
 export function judge(
-  attempt: Attempt,
+  attempt: Pick<Attempt, "expected">,
   outcome: Outcome,
   control: Control,
   form: Form,
