@@ -27,7 +27,8 @@ export function sayPlainly(uri: string): Promise<Outcome> {
     socket.on("data", (chunk: Buffer) => {
       answer = Buffer.concat([answer, chunk]);
       // A record of TLS begins with 0x15, an alert; a version of Bolt with two zeros.
-      if (answer.length >= 4 && answer[0] === 0 && answer[3] !== 0) end({ kind: "allowed", evidence: "Bolt was agreed on" });
+      if (answer.length >= 4 && answer[0] === 0 && answer[3] !== 0)
+        end({ kind: "allowed", evidence: "Bolt was agreed on" });
     });
     socket.on("timeout", () => {
       end({ kind: "failed", reason: `no answer and no end of the connection within ${limitMs / 1_000} s` });

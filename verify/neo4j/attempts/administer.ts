@@ -150,7 +150,14 @@ const lines: readonly Line[] = [
     why.outage,
     pages.users,
   ],
-  ["drop-user", "destroy", "drop another tenant's user", ({ theirs }) => `DROP USER ${q(theirs.username)}`, why.outage, pages.users],
+  [
+    "drop-user",
+    "destroy",
+    "drop another tenant's user",
+    ({ theirs }) => `DROP USER ${q(theirs.username)}`,
+    why.outage,
+    pages.users,
+  ],
   [
     "drop-role",
     "destroy",

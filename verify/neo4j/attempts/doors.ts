@@ -15,7 +15,9 @@ const why = {
 /** A failed load shows that the server tried; unless it names the setting that forbids it. */
 const tried = /^Neo\.ClientError\.Statement\.ExternalResourceFailed(?!.*(allow_csv_import_from_file_urls|blocked))/s;
 /** Nobody may load where the setting forbids it, or has the procedure where APOC is not installed. */
-const nobody = new RegExp(`^(${codes.external}|${codes.noProcedure}|Neo\\.ClientError\\.Procedure\\.ProcedureCallFailed)`);
+const nobody = new RegExp(
+  `^(${codes.external}|${codes.noProcedure}|Neo\\.ClientError\\.Procedure\\.ProcedureCallFailed)`,
+);
 
 export const doorAttempts: readonly Neo4jAttempt[] = [
   define({

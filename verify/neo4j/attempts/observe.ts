@@ -31,8 +31,7 @@ export const observeAttempts: readonly Neo4jAttempt[] = [
     id: "show-users",
     tries: "find the user of another tenant in SHOW USERS",
     filtered: true,
-    ask: ({ theirs }) =>
-      system("SHOW USERS YIELD user WHERE user = $victim RETURN user", { victim: theirs.username }),
+    ask: ({ theirs }) => system("SHOW USERS YIELD user WHERE user = $victim RETURN user", { victim: theirs.username }),
     why: why.names,
     source: pages.users,
   }),
@@ -50,7 +49,8 @@ export const observeAttempts: readonly Neo4jAttempt[] = [
     id: "show-user-privileges",
     tries: "show the privileges of another tenant's user",
     filtered: true,
-    ask: ({ theirs }) => system(`SHOW USER ${q(theirs.username)} PRIVILEGES YIELD access RETURN count(access) AS found`),
+    ask: ({ theirs }) =>
+      system(`SHOW USER ${q(theirs.username)} PRIVILEGES YIELD access RETURN count(access) AS found`),
     why: why.rights,
     source: pages.privileges,
   }),
@@ -131,17 +131,17 @@ export const observeAttempts: readonly Neo4jAttempt[] = [
       ["list-pools", "dbms.listPools() YIELD pool", "read the memory pools of all databases"],
     ] as const
   ).map(([id, call, tries]) =>
-      define({
-        ...common,
-        id,
-        tries,
-        ask: ({ own }: Scene) => ({ database: own.home, text: `CALL ${call} RETURN count(*) AS found` }),
-        prove: () => ({ database: "system", text: `CALL ${call} RETURN count(*) AS found` }),
-        expected: [codes.forbidden, codes.noProcedure],
-        why: why.live,
-        source: pages.procedures,
-      }),
-    ),
+    define({
+      ...common,
+      id,
+      tries,
+      ask: ({ own }: Scene) => ({ database: own.home, text: `CALL ${call} RETURN count(*) AS found` }),
+      prove: () => ({ database: "system", text: `CALL ${call} RETURN count(*) AS found` }),
+      expected: [codes.forbidden, codes.noProcedure],
+      why: why.live,
+      source: pages.procedures,
+    }),
+  ),
   define({
     ...common,
     id: "kill-connections",
