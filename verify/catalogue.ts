@@ -1,6 +1,7 @@
 /** Every attempt there is, and the page about them: docs/attempts.md is written from here by `npm run generate`. */
 import type { StoreName } from "../provider/inputs.ts";
 import { aims, type Attempt, type Residue, type StoreProbe } from "./attempt.ts";
+import { neo4jProbe } from "./neo4j/probe.ts";
 import { postgresProbe } from "./postgres/probe.ts";
 import { redisProbe } from "./redis/probe.ts";
 import { storageProbe } from "./storage/probe.ts";
@@ -14,7 +15,7 @@ const titles: Readonly<Record<StoreName, string>> = {
 
 /** One of each store, in the order of reports. */
 export function allProbes(): readonly StoreProbe[] {
-  return [postgresProbe(), redisProbe(), storageProbe()];
+  return [postgresProbe(), redisProbe(), storageProbe(), neo4jProbe()];
 }
 
 /** The page in Markdown. */

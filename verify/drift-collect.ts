@@ -10,6 +10,7 @@ import { crossSchema } from "./drift-postgres.ts";
 import { bucketFindings, redisServerFindings } from "./drift-servers.ts";
 import type { DriftState, StateResource } from "./drift-state.ts";
 import type { KnownTenant, Orphan, OrphanList } from "./orphans/orphan.ts";
+import { neo4jOrphans } from "./orphans/neo4j.ts";
 import { postgresOrphans } from "./orphans/postgres.ts";
 import { redisOrphans } from "./orphans/redis.ts";
 import { storageOrphans } from "./orphans/storage.ts";
@@ -123,6 +124,9 @@ async function lookAtServers(options: CollectOptions): Promise<ServersSeen> {
     await attempt("storage", name, "the bucket", async () => {
       findingsOf("storage", name, await bucketFindings(server));
     });
+  }
+  for (const [name, server] of Object.entries(stores.includes("neo4j") ? platform.neo4j : {})) {
+    await orphansOf("neo4j", name, () => neo4jOrphans({ ...common("neo4j", name), server }));
   }
   return seen;
 }

@@ -2,15 +2,16 @@
 import { canaryPrefix } from "../components/naming.ts";
 import type { Finding } from "../provider/finding.ts";
 import { identifier } from "../provider/postgres/quote.ts";
+import { quote } from "../provider/neo4j/cypher.ts";
 import { expiryOf, isCanaryId } from "./canary/id.ts";
 import type { DriftReport, PlaceDrift } from "./drift.ts";
 import type { Orphan } from "./orphans/orphan.ts";
 
 /** Id of the canary that a name is of; undefined for every other name. */
 export function canaryOf({ name }: Orphan): string | undefined {
-  const match = new RegExp(`(?:^|:|/)${canaryPrefix}(?:_|:|\\.|s/)([0-9a-z]+)(?:-|__)([0-9a-z]{8})(?![0-9a-z])`).exec(
-    name,
-  );
+  const match = new RegExp(
+    `(?:^|:|/|tenancy_mark_)${canaryPrefix}(?:_|-|:|\\.|s/)([0-9a-z]+)(?:-|__)([0-9a-z]{8})(?![0-9a-z])`,
+  ).exec(name);
   const id = match === null ? undefined : `${match[1] ?? ""}-${match[2] ?? ""}`;
   return id !== undefined && isCanaryId(id) ? id : undefined;
 }
@@ -87,7 +88,8 @@ function orphanLines(orphan: Orphan): string[] {
 }
 
 /** What a person would run, after having found out that nobody needs it. */
-export function removalOf({ kind, name }: Orphan): string[] {
+export function removalOf({ store, kind, name }: Orphan): string[] {
+  if (store === "neo4j") return graphRemoval(kind, name);
   switch (kind) {
     case "database":
       return [`DROP DATABASE ${identifier(name)};  -- deletes everything in it: back it up first`];
@@ -111,6 +113,25 @@ export function removalOf({ kind, name }: Orphan): string[] {
       return [`aws s3 rm --recursive s3://…/${name}  # after a copy, with versions`];
     case "folder":
       return [`rm -r …/${name}  # after a copy`];
+    case "user":
+    case "instance":
+      return [];
+  }
+}
+
+/** On the database `system`. */
+function graphRemoval(kind: Orphan["kind"], name: string): string[] {
+  switch (kind) {
+    case "database":
+      return [`DROP DATABASE ${quote(name)} DUMP DATA;  // keeps a dump on the server`];
+    case "user":
+      return [`DROP USER ${quote(name)};`];
+    case "role":
+      return [`DROP ROLE ${quote(name)};`];
+    case "instance":
+      return [`DELETE /v1/instances/${name} at the instance manager  // deletes its graph: dump it first`];
+    default:
+      return [`// SHOW ROLES names it whole, with its token: DROP ROLE ${name}_…;`];
   }
 }
 

@@ -49,6 +49,7 @@ const types: Readonly<Record<string, { readonly store: StoreName | "platform"; r
   "tenancy:postgres:Database": { store: "postgres", name: "database" },
   "tenancy:redis:AclUser": { store: "redis", name: "username" },
   "tenancy:storage:Prefix": { store: "storage", name: "prefix" },
+  "tenancy:neo4j:Database": { store: "neo4j", name: "database" },
   "tenancy:index:Roster": { store: "platform", name: "catalogue" },
 };
 
@@ -98,7 +99,7 @@ function secretsFor(
   connections: Connections | undefined,
   platform: Platform,
 ): Readonly<Record<string, string | undefined>> {
-  const { postgres, redis, storage } = connections ?? {};
+  const { postgres, redis, storage, neo4j } = connections ?? {};
   switch (type) {
     case "tenancy:postgres:Baseline":
       return { provisionerPassword: platform.postgres[textOf(outputs.server) ?? ""]?.provisioner.password };
@@ -107,6 +108,8 @@ function secretsFor(
       return { password: postgres?.password, readOnlyPassword: postgres?.readOnlyPassword };
     case "tenancy:redis:AclUser":
       return { password: redis?.password };
+    case "tenancy:neo4j:Database":
+      return { password: neo4j?.password };
     case "tenancy:storage:Prefix":
       return storage === undefined
         ? {}

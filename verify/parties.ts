@@ -24,6 +24,7 @@ export async function embeddedServers(dir: string): Promise<ReadonlySet<string>>
     `redis:${ports["redis-1"]}`,
     `redis:${ports["redis-2"]}`,
     `storage:${ports.s3}`,
+    `neo4j:${ports["neo4j-api"]}`,
     `storage:${paths(dir).files}`,
   ]);
 }

@@ -114,8 +114,16 @@ export function connectServer(server: BoltServer, { retryForMs = 20_000 }: Conne
   };
 }
 
-/** The driver takes an authority as a file only, and none at all beside a scheme that says what it trusts. */
-function openDriver({ uri, user, password, ca }: BoltServer): { driver: Driver; remove: () => void } {
+/**
+ * The driver takes an authority as a file only, and none at all beside a scheme that says what it trusts.
+ *
+ * @param server without `user` nobody is logged in
+ * @returns `remove` is to be called after the driver is closed
+ */
+export function openDriver({ uri, user, password, ca }: Omit<BoltServer, "user"> & { readonly user?: string }): {
+  driver: Driver;
+  remove: () => void;
+} {
   const folder = ca === undefined ? undefined : mkdtempSync(join(tmpdir(), "tenancy-neo4j-"));
   const file = folder === undefined ? undefined : join(folder, "ca.pem");
   if (file !== undefined) writeFileSync(file, ca ?? "", { mode: 0o600 });
@@ -133,7 +141,8 @@ function openDriver({ uri, user, password, ca }: BoltServer): { driver: Driver; 
     connectionTimeout: 5_000,
     connectionAcquisitionTimeout: 30_000,
   };
-  const driver = neo4j.driver(uri.replace("+s://", "://"), neo4j.auth.basic(user, password), config);
+  const token = user === undefined ? { scheme: "none", credentials: "" } : neo4j.auth.basic(user, password);
+  const driver = neo4j.driver(uri.replace("+s://", "://"), token, config);
   return {
     driver,
     remove() {

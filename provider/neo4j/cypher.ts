@@ -56,6 +56,19 @@ export const databaseNames: Statement = {
   text: "SHOW DATABASES YIELD name RETURN collect(DISTINCT name) AS names",
 };
 
+/** Every database, user and role of the server, for what belongs to nobody. */
+export const allDatabases: Statement = {
+  what: "SHOW DATABASES",
+  text: "SHOW DATABASES YIELD name, type, currentStatus RETURN DISTINCT name, type, currentStatus ORDER BY name",
+};
+
+export const allUsers: Statement = {
+  what: "SHOW USERS",
+  text: "SHOW USERS YIELD user, roles, suspended RETURN user, roles, suspended ORDER BY user",
+};
+
+export const allRoles: Statement = { what: "SHOW ROLES", text: "SHOW ROLES YIELD role RETURN role ORDER BY role" };
+
 /** A row for each server of a cluster. */
 export function showDatabase(database: string): Statement {
   return {

@@ -5,7 +5,7 @@
 import { ProviderError } from "../handler.ts";
 import { messageOf } from "../message.ts";
 
-interface Described {
+export interface Described {
   /** Neo4j's code, as in `Neo.ClientError.Security.Forbidden`; "" where there is none. */
   readonly code: string;
   /** Statuses of the error and of its causes, as in `51N27`. */
@@ -14,7 +14,8 @@ interface Described {
   readonly text: string;
 }
 
-function unfold(error: unknown): Described {
+/** Code, statuses and words of an error and of what caused it. */
+export function unfold(error: unknown): Described {
   const statuses = new Set<string>();
   const texts: string[] = [];
   let code = "";

@@ -39,6 +39,7 @@ export interface InstanceManager {
   /** Whether instances can be made; where not, what to install. */
   available(options?: CallOptions): Promise<Availability>;
   get(name: string, options?: CallOptions): Promise<Instance | undefined>;
+  list(options?: CallOptions): Promise<readonly Instance[]>;
   /** Resolves when the instance is as wanted and its login works. */
   put(name: string, wanted: WantedInstance, options?: CallOptions): Promise<Instance>;
   /** Ends the process and destroys its data; so does a second call. */
@@ -125,6 +126,11 @@ export function connectManager(server: Neo4jInstances, { retryForMs = 20_000 }: 
       const answer = await call("GET", pathOf(name), options);
       expectStatus(answer, `GET ${pathOf(name)}`, 200, 404);
       return answer.status === 404 ? undefined : parsed(instanceSchema, answer, `GET ${pathOf(name)}`);
+    },
+    async list(options) {
+      const answer = await call("GET", "/v1/instances", options);
+      expectStatus(answer, "GET /v1/instances", 200);
+      return parsed(z.object({ instances: z.array(instanceSchema) }), answer, "GET /v1/instances").instances;
     },
     async put(name, wanted, options) {
       const answer = await call("PUT", pathOf(name), options, wanted);

@@ -29,6 +29,8 @@ export interface Call {
   readonly params: Readonly<Record<string, Value>>;
   /** Whom the session claims to be, "" where nobody. */
   readonly impersonated: string;
+  /** Whether it is part of a transaction that the client began. */
+  readonly inTransaction: boolean;
 }
 
 export interface BoltServerOptions {

@@ -75,6 +75,17 @@ export class BoltSession {
         this.#succeed();
         return;
       case requests.commit:
+        this.#calls.push({
+          user: this.#user,
+          database: "",
+          text: "COMMIT",
+          params: {},
+          impersonated: "",
+          inTransaction: true,
+        });
+        this.#transaction = undefined;
+        this.#succeed();
+        return;
       case requests.rollback:
         this.#transaction = undefined;
         this.#succeed();
@@ -121,6 +132,7 @@ export class BoltSession {
       text,
       params,
       impersonated: asText(extra.imp_user),
+      inTransaction: this.#transaction !== undefined,
     };
     this.#calls.push(call);
     const answer = this.#answer(call);

@@ -47,6 +47,9 @@ export async function startFakeManager(options: {
         body: reason === undefined ? { available: true, version: "2026.08.1" } : { available: false, reason },
       };
     }
+    if (method === "GET" && path === "/v1/instances") {
+      return { status: 200, body: { instances: [...instances.values()].map(shown) } };
+    }
     const name = /^\/v1\/instances\/([a-z0-9-]+)$/.exec(path)?.[1] ?? "";
     const live = instances.get(name);
     if (method === "GET")

@@ -6,12 +6,14 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { rmdir } from "node:fs/promises";
 import { join } from "node:path";
-import { canaryPrefix, postgresNames, redisNames, storageNames } from "../../components/naming.ts";
+import { canaryPrefix, neo4jNames, postgresNames, redisNames, storageNames } from "../../components/naming.ts";
 import type { Platform } from "../../provider/config.ts";
 import type { CallContext } from "../../provider/handler.ts";
 import { createHandlers } from "../../provider/handlers.ts";
 import type {
   AclUserInputs,
+  Neo4jDatabaseInputs,
+  Neo4jDatabaseOutputs,
   PrefixInputs,
   PrefixOutputs,
   SchemaInputs,
@@ -35,6 +37,7 @@ import {
   liveRedis,
   liveS3,
 } from "./live.ts";
+import { liveNeo4j } from "./live-neo4j.ts";
 
 const types: Readonly<Record<StoreName, string>> = {
   postgres: "tenancy:postgres:Schema",
@@ -95,6 +98,7 @@ export class Canaries {
   find({ store, server: name }: Place): Promise<LiveCanaries> {
     if (store === "postgres") return livePostgres(this.#pools, name);
     if (store === "redis") return liveRedis(serverOf(this.#options.platform.redis, name));
+    if (store === "neo4j") return liveNeo4j(serverOf(this.#options.platform.neo4j, name));
     const server = serverOf(this.#options.platform.storage, name);
     return server.kind === "filesystem" ? liveFiles(server) : liveS3(server);
   }
@@ -166,7 +170,7 @@ export class Canaries {
     };
   }
 
-  #inputs(id: string, { store, server }: Place): SchemaInputs | AclUserInputs | PrefixInputs {
+  #inputs(id: string, { store, server }: Place): SchemaInputs | AclUserInputs | PrefixInputs | Neo4jDatabaseInputs {
     const shared = { server, tenant: id, state: "active" } as const;
     const password = (): string => randomBytes(24).toString("base64url");
     if (store === "redis") {
@@ -176,6 +180,7 @@ export class Canaries {
     if (store === "storage") {
       return { ...shared, ...storageNames(canaryPrefix, id), folders: [...builtIn.folders], rotation: 0 };
     }
+    if (store === "neo4j") return { ...shared, ...neo4jNames(canaryPrefix, id), password: password() };
     const { templates, connections } = this.#options;
     const template = loadTemplate(
       templates,
@@ -215,6 +220,12 @@ export class Canaries {
         canary: true,
         redis: { name, server, embedded: isEmbedded(embedded, store, server), names, password },
       };
+    }
+    if (store === "neo4j") {
+      const server = serverOf(platform.neo4j, name);
+      const { uri, loginUser: username, password } = outputs as Neo4jDatabaseOutputs;
+      const login = { uri, username, password, names: neo4jNames(canaryPrefix, id) };
+      return { id, canary: true, neo4j: { name, server, embedded: isEmbedded(embedded, store, server), ...login } };
     }
     const server = serverOf(platform.storage, name);
     const { accessKeyId, secretAccessKey } = outputs as PrefixOutputs;

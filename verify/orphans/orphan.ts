@@ -2,6 +2,7 @@
  * What lies on a platform's server and belongs to no known tenant. Listing only: nothing here ever deletes, because a
  * name alone does not say that nobody needs what it stands for.
  */
+import { type Neo4jNames, neo4jNames } from "../../components/naming.ts";
 import { type PostgresNames, postgresNames, type RedisNames, redisNames } from "../../components/naming.ts";
 import { type StorageNames, storageNames } from "../../components/naming.ts";
 import type { StoreName } from "../../provider/inputs.ts";
@@ -21,7 +22,10 @@ export type OrphanKind =
   | "access key"
   | "prefix"
   | "folder"
-  // Redis and storage
+  // Neo4j, beside database and role
+  | "user"
+  | "instance"
+  // Redis, storage and Neo4j
   | "mark";
 
 export interface Orphan {
@@ -76,6 +80,7 @@ export interface KnownNames {
   readonly postgres: readonly PostgresNames[];
   readonly redis: readonly RedisNames[];
   readonly storage: readonly StorageNames[];
+  readonly neo4j: readonly Neo4jNames[];
 }
 
 /** @throws Error when a prefix or an id is not legal */
@@ -84,6 +89,7 @@ export function knownNames(tenants: readonly KnownTenant[]): KnownNames {
     postgres: tenants.map(({ prefix, id }) => postgresNames(prefix, id)),
     redis: tenants.map(({ prefix, id }) => redisNames(prefix, id)),
     storage: tenants.map(({ prefix, id }) => storageNames(prefix, id)),
+    neo4j: tenants.map(({ prefix, id }) => neo4jNames(prefix, id)),
   };
 }
 
