@@ -46,7 +46,9 @@ export function editCommands(): Command[] {
       .action(set),
     common("suspend", "close a tenant's logins and keep its data (back: set <id> state=active)")
       .argument("<id>", "id of the tenant")
-      .action((id: string, flags: Common) => { set(id, ["state=suspended"], flags); }),
+      .action((id: string, flags: Common) => {
+        set(id, ["state=suspended"], flags);
+      }),
     common("offboard", "record that a tenant leaves: closes its logins, and permits `remove` after the next update")
       .argument("<id>", "id of the tenant")
       .option("--reason <text>", "why its data needs no backup")
