@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly onDiagnostic?: (diagnostic: Diagnostic) => void;
   /** One line of a resource that is under way, as in "waiting for a lock". */
   readonly onStatus?: (urn: string, message: string) => void;
+  /** Of a refresh: tells what differs and leaves the state as it is. */
+  readonly previewOnly?: boolean;
   /** URNs to replace although nothing asks for it. */
   readonly replace?: readonly string[];
   /** Ids of tenants whose data `create` may take over. */

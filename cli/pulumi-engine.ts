@@ -102,6 +102,7 @@ export class PulumiEngine implements Engine {
       const replace = options.replace === undefined ? {} : { replace: [...options.replace] };
       if (operation === "preview") await this.#stack.preview({ ...common, ...replace });
       else if (operation === "up") await this.#stack.up({ ...common, ...replace });
+      else if (operation === "refresh" && options.previewOnly === true) await this.#stack.previewRefresh(common);
       else if (operation === "refresh") await this.#stack.refresh(common);
       else await this.#stack.destroy(common);
       return collector.result(true);

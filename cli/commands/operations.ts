@@ -2,14 +2,18 @@ import { Command, Option } from "commander";
 import { type Engine, operations, type Operation } from "../engine.ts";
 import { type EngineName, engineNames, openEngine } from "../engines.ts";
 import { operate } from "../operation.ts";
+import { previewRefresh } from "../refresh-preview.ts";
 import { developmentStack, openProject, recordedEngine } from "../project.ts";
 import { registryGate } from "../registry-gate.ts";
+import { isExpected } from "../run-main.ts";
 import { UserError } from "../user-error.ts";
+import { couldNotTell } from "../verdict.ts";
 
 interface Flags {
   readonly stack: string;
   readonly engine?: EngineName;
   readonly replace?: string[];
+  readonly previewOnly?: boolean;
 }
 
 const summaries: Record<Operation, string> = {
@@ -26,8 +30,18 @@ export function operationCommands(): Command[] {
     if (operation === "up" || operation === "preview") {
       command.option("--replace <urn...>", "replace a resource although nothing asks for it");
     }
+    if (operation === "refresh") {
+      command.option("--preview-only", "tell what differs and note nothing; 0 no drift, 1 drift, 2 could not tell");
+    }
     return command.action(async (flags: Flags) => {
-      await runOperation(operation, flags, []);
+      try {
+        await runOperation(operation, flags, []);
+      } catch (error) {
+        // Its exit code 1 is a verdict.
+        if (flags.previewOnly !== true || !isExpected(error)) throw error;
+        process.stderr.write(`error: ${error.message}\n`);
+        process.exitCode = couldNotTell;
+      }
     });
   });
 }
@@ -71,6 +85,10 @@ async function runOperation(operation: Operation, flags: Flags, adopt: readonly 
   if (operation === "destroy") await refuseLiveTenants(engine);
   console.log(`${operation} of stack ${project.stack} with ${engine.title}`);
   console.log(registry.summary);
+  if (flags.previewOnly === true) {
+    process.exitCode = await previewRefresh(engine);
+    return;
+  }
   const ok = await operate(engine, operation, { adopt, first, ...(flags.replace ? { replace: flags.replace } : {}) });
   process.exitCode = ok ? 0 : 1;
 }

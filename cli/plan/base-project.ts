@@ -5,15 +5,8 @@ import { dirname, join, relative, sep } from "node:path";
 import { faultOfFile, quote, RegistryError } from "../../tenants/faults.ts";
 import { openProject, type Project, stackConfig } from "../project.ts";
 import { UserError } from "../user-error.ts";
+import { isTenantData, type Layout } from "./comment-form.ts";
 import type { GitFile, Repository } from "./git.ts";
-
-/** Where a stack's data lies, from the project's folder. */
-export interface Layout {
-  readonly registry: string;
-  /** Folder of the registry. */
-  readonly folder: string;
-  readonly templates: string;
-}
 
 const left = new Set([".git", ".dev", "node_modules", "dist", "coverage", "docs", "test", "bench"]);
 
@@ -32,13 +25,6 @@ export function layoutOf(project: Project): Layout {
   };
   const registry = setting("registry", "tenants/registry.yaml");
   return { registry, folder: dirname(registry), templates: setting("templates", "templates") };
-}
-
-/** Whether a file is data of tenants: read, checked and compared, and never run as a program. */
-export function isTenantData(path: string, { registry, folder }: Layout): boolean {
-  const below = folder === "." ? path : path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : undefined;
-  if (below === undefined) return false;
-  return path === registry || /^registry\.d\/[^/]+\.yaml$/.test(below) || /^(sql\/)?[^.].*\.sql$/.test(below);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The plan as a comment of a pull request: who is affected and whether it is safe in ten seconds, the rest below. */
 import type { Fault } from "../../tenants/faults.ts";
+import { commentLimit, marker } from "./comment-form.ts";
 import { code, markdown, prose } from "./escape.ts";
 import { type Caps, fold } from "./fold.ts";
 import { detailsOf } from "./markdown-details.ts";
@@ -9,12 +10,8 @@ import { counts, resourceSteps, type ResourceCounts } from "./resources.ts";
 import { type Text, valueList } from "./text.ts";
 import { capacitySection, costSection, filesSection, liveSection, policySection } from "./markdown-sections.ts";
 
-/** GitHub refuses longer comments; a margin is left for what the poster puts in front. */
-export const commentLimit = 65_536;
+/** Left for what the poster puts in front. */
 const margin = 2_000;
-
-/** By which the comment is found again. */
-export const marker = "<!-- tenancy-plan -->";
 
 const verdicts: Readonly<Record<Rating, string>> = {
   refused: "⛔ Refused: the update would stop at this change",

@@ -50,7 +50,7 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
     title: "local engine (development and tests only)",
     run(operation, runOptions = {}) {
       const work = (): Promise<RunResult> => operate(options, operation, runOptions);
-      return operation === "preview" ? work() : locked(work);
+      return operation === "preview" || runOptions.previewOnly === true ? work() : locked(work);
     },
     async outputs() {
       const { resources } = await loadState(stateFile, passphrase);
@@ -74,7 +74,7 @@ async function operate(engine: LocalEngineOptions, operation: Operation, options
   const { crypter, resources } = await loadState(stateFile, passphrase);
   const snapshot = new Snapshot(resources);
   const saver = new Saver(() => writeState(stateFile, { crypter, resources: snapshot.list() }));
-  const preview = operation === "preview";
+  const preview = operation === "preview" || options.previewOnly === true;
   const env = environment(engine, options);
   const { server, address } = await startServer();
   const owner = (): Resource | undefined => snapshot.list().find(({ type }) => type === tenancyProviderType);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { isTenantData } from "../../../cli/plan/base-project.ts";
+import { isTenantData } from "../../../cli/plan/comment-form.ts";
 import { costOf } from "../../../cli/plan/cost.ts";
 import { fold } from "../../../cli/plan/fold.ts";
 import { checkRef } from "../../../cli/plan/git.ts";

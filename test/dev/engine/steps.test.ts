@@ -205,6 +205,9 @@ test("refresh takes over what is there and drops what is gone, up mends both, de
   const stack = await made(spec);
   writeFileSync(stack.objectFile("a"), JSON.stringify({ size: 9 }));
   rmSync(stack.objectFile("b"));
+  const looked = assertOk(await stack.run("refresh", { things: [] }, { previewOnly: true }));
+  expect(stepsOf(looked).sort()).toEqual(["delete b", "refresh a[size]"]);
+  // Nothing was noted: the next look sees the same.
   const refreshed = assertOk(await stack.run("refresh", { things: [] }));
   expect(stepsOf(refreshed).sort()).toEqual(["delete b", "refresh a[size]"]);
   const mended = assertOk(await stack.run("up", spec));
