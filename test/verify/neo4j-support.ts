@@ -63,7 +63,7 @@ export class GraphWorld {
     const self = this.tenants.get(user);
     const own = self?.neo4j.names.database ?? "";
     const open = this.#opened(call, self);
-    if (open !== undefined) return open ? row : { failure: forbidden };
+    if (open) return row;
     const named = text.startsWith("USE ") ? (/^USE `([^`]+)`/.exec(text)?.[1] ?? "") : database;
     if (text.startsWith("SHOW ") || named === "system") return this.#show(call, own);
     for (const [part, answer] of this.instead) if (text.includes(part)) return answer;
@@ -78,15 +78,14 @@ export class GraphWorld {
     return row;
   }
 
-  /** Undefined where no opened attempt asks this. */
-  #opened(call: Call, self: GraphParty | undefined): true | undefined {
-    if (self === undefined) return undefined;
+  #opened(call: Call, self: GraphParty | undefined): boolean {
+    if (self === undefined) return false;
     for (const other of this.tenants.values()) {
       if (other.id === self.id) continue;
       const scene: Scene = { own: namesOf(self.neo4j), theirs: namesOf(other.neo4j) };
       for (const id of this.open) if (isSame(attemptOf(id).ask(scene), call)) return true;
     }
-    return undefined;
+    return false;
   }
 
   /** Of what it may not see, a server tells nothing, or that it is forbidden. */

@@ -13,8 +13,10 @@ export interface Login {
   readonly ca: string | undefined;
 }
 
+export type SessionOptions = Pick<SessionConfig, "database" | "defaultAccessMode" | "impersonatedUser">;
+
 export interface Lease {
-  session(config: SessionConfig): Session;
+  session(config: SessionOptions): Session;
   release(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 /** Attempts on Neo4j: as a tenant's own user on a shared server, or from its own instance against another one's. */
-import neo4j, { type SessionConfig } from "neo4j-driver";
+import neo4j from "neo4j-driver";
 import { messageOf } from "../../provider/message.ts";
 import { unfold } from "../../provider/neo4j/errors.ts";
 import { ProbeError, type Residue, type StoreProbe } from "../attempt.ts";
@@ -45,7 +45,7 @@ export function neo4jProbe(): StoreProbe {
   /** One statement; its rows as text, or the code of the refusal. */
   async function ask(login: Login, { database, text, params }: Ask): Promise<{ text: string } | { code: string }> {
     const lease = links.lease(login);
-    const session = lease.session({ database, defaultAccessMode: neo4j.session.WRITE } as SessionConfig);
+    const session = lease.session({ database, defaultAccessMode: neo4j.session.WRITE });
     try {
       const { records } = await session.run(text, params);
       return { text: JSON.stringify(records.map((record): unknown => record.toObject())) };

@@ -1,13 +1,13 @@
 /** A tenant's login, or the administrator's, on a Neo4j server: makes attempts and tells what came of them. */
 import { setTimeout as sleep } from "node:timers/promises";
-import neo4j, { type Session, type SessionConfig } from "neo4j-driver";
+import neo4j, { type Session } from "neo4j-driver";
 import { messageOf } from "../../provider/message.ts";
 import { unfold } from "../../provider/neo4j/errors.ts";
 import { type Attempt, type Form, type Outcome, ProbeError, type ProbeSession } from "../attempt.ts";
 import type { Neo4jParty, Party } from "../party.ts";
 import { type Ask, codes, type Kind, type Names, type Neo4jAttempt, type Scene } from "./attempt.ts";
 import { neo4jAttempts } from "./attempts/index.ts";
-import type { Lease, Links, Login } from "./link.ts";
+import type { Lease, Links, Login, SessionOptions } from "./link.ts";
 import { sayPlainly } from "./plain.ts";
 
 const byId: ReadonlyMap<string, Neo4jAttempt> = new Map(neo4jAttempts.map((attempt) => [attempt.id, attempt]));
@@ -118,9 +118,9 @@ export class Neo4jSession implements ProbeSession {
 
 type Answer = { readonly rows: number } | { readonly error: unknown };
 
-function configOf({ database, impersonated }: Ask): SessionConfig {
-  const config: Partial<SessionConfig> = { database, defaultAccessMode: neo4j.session.WRITE };
-  return (impersonated === undefined ? config : { ...config, impersonatedUser: impersonated }) as SessionConfig;
+function configOf({ database, impersonated }: Ask): SessionOptions {
+  const config: SessionOptions = { database, defaultAccessMode: neo4j.session.WRITE };
+  return impersonated === undefined ? config : { ...config, impersonatedUser: impersonated };
 }
 
 /** In its dry form within a transaction that is rolled back whatever the server answers. */
