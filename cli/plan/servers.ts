@@ -4,9 +4,10 @@ import { dirname, resolve } from "node:path";
 import { parsePlatform } from "../../components/platform.ts";
 import { type ProgramConfig, programConfig } from "../../policies/runner/stack-config.ts";
 import { type StoreName, storeNames } from "../../provider/inputs.ts";
-import type { Servers, TenantRecord } from "../../tenants/load.ts";
+import type { Servers } from "../../tenants/load.ts";
 import { type Project, stackConfig } from "../project.ts";
 import { UserError } from "../user-error.ts";
+import type { ServerNames } from "./written.ts";
 
 /** For a password or key that no server will ever be asked with. */
 const nothing = "not-a-credential";
@@ -19,14 +20,9 @@ export interface Surroundings {
 
 /**
  * @param head - the branch's project: a file of the platform's servers lies in its folder, and in no version control
- * @param records - tenants of both sides, whose placements name the servers that are made up where none are known
+ * @param names - servers that the placements of both sides name: they are made up where none are known
  */
-export function surroundings(
-  project: Project,
-  head: Project,
-  records: readonly TenantRecord[],
-  platformFile?: string,
-): Surroundings {
+export function surroundings(project: Project, head: Project, names: ServerNames, platformFile?: string): Surroundings {
   const { values, notes } = programConfig(project, { platformFile });
   const written = stackConfig(project);
   const file = written["tenancy:platformFile"];
@@ -36,7 +32,7 @@ export function surroundings(
     const path = typeof file === "string" ? resolve(head.dir, file) : undefined;
     if (path === undefined || !existsSync(path)) {
       return {
-        config: { values: { ...others, "tenancy:platform": JSON.stringify(placeholders(records)) }, notes: kept },
+        config: { values: { ...others, "tenancy:platform": JSON.stringify(placeholders(names)) }, notes: kept },
       };
     }
     const config = { values: { ...others, "tenancy:platformFile": path }, notes: kept };
@@ -55,7 +51,7 @@ function readJson(path: string): unknown {
 }
 
 /** A server for each name that a tenant is placed on. */
-export function placeholders(records: readonly TenantRecord[]): Record<StoreName, Record<string, object>> {
+export function placeholders(names: ServerNames): Record<StoreName, Record<string, object>> {
   const one: Readonly<Record<StoreName, (name: string) => object>> = {
     postgres: (name) => ({
       host: `${name}.postgres.invalid`,
@@ -73,10 +69,8 @@ export function placeholders(records: readonly TenantRecord[]): Record<StoreName
     }),
     neo4j: (name) => ({ kind: "server", uri: `bolt+s://${name}.neo4j.invalid`, user: "admin", password: nothing }),
   };
-  const made = (store: StoreName): Record<string, object> => {
-    const names = new Set(records.flatMap(({ placement }) => placement[store] ?? []));
-    return Object.fromEntries([...names].sort().map((name) => [name, one[store](name)]));
-  };
+  const made = (store: StoreName): Record<string, object> =>
+    Object.fromEntries([...names[store]].sort().map((name) => [name, one[store](name)]));
   return Object.fromEntries(storeNames.map((store) => [store, made(store)])) as Record<
     StoreName,
     Record<string, object>
