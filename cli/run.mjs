@@ -63,7 +63,7 @@ function install() {
     rmSync(lock, { force: true });
     return install();
   }
-  process.stderr.write("installing packages (about 450 MB, once) …\n");
+  process.stderr.write("installing packages (about 640 MB, once) …\n");
   const started = Date.now();
   // Standard output stays the script's own: it may be JSON for another program.
   const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
