@@ -22,7 +22,7 @@ import { makePlan, type Plan, type PolicyResult, type Side } from "./plan.ts";
 import { readPrices } from "./prices.ts";
 import { surroundings, type Surroundings } from "./servers.ts";
 import { quiet } from "./text.ts";
-import { writtenRecords } from "./written.ts";
+import { writtenRecords, writtenServers } from "./written.ts";
 
 export interface PlanOptions {
   readonly project: Project;
@@ -52,13 +52,13 @@ export async function plan(options: PlanOptions): Promise<Plan> {
   const load = (servers?: Surroundings["servers"]): Registry =>
     loadRegistry(registryPath, { templates: join(project.dir, layout.templates), servers });
   // Without servers first: their names may have to be made up from the placements.
-  const headRecords = load().tenants;
+  load();
   const prices = readPrices(join(project.dir, layout.folder, "prices.yaml"));
   using base = await layOutBase(project, repository, commit);
   const baseRegistry = loadBase(base, ref);
-  const records = [...baseRegistry.tenants, ...headRecords];
-  const onHead = surroundings(project, project, records, options.platformFile);
-  const onBase = surroundings(base.project, project, records, options.platformFile);
+  const names = writtenServers([baseRegistry.path, registryPath]);
+  const onHead = surroundings(project, project, names, options.platformFile);
+  const onBase = surroundings(base.project, project, names, options.platformFile);
   const headRegistry = load(onHead.servers);
   const [before, after] = await Promise.all([
     side(base.project, baseRegistry, onBase, project.dir),

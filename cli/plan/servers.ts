@@ -5,9 +5,10 @@ import { type CloudServers, emptyClouds } from "../../components/platform-forms.
 import { parsePlatform } from "../../components/platform.ts";
 import { type ProgramConfig, programConfig } from "../../policies/runner/stack-config.ts";
 import { type StoreName, storeNames } from "../../provider/inputs.ts";
-import type { Servers, TenantRecord } from "../../tenants/load.ts";
+import type { Servers } from "../../tenants/load.ts";
 import { type Project, stackConfig } from "../project.ts";
 import { UserError } from "../user-error.ts";
+import type { ServerNames } from "./written.ts";
 
 /** For a password or key that no server will ever be asked with. */
 const nothing = "not-a-credential";
@@ -22,14 +23,9 @@ export interface Surroundings {
 
 /**
  * @param head - the branch's project: a file of the platform's servers lies in its folder, and in no version control
- * @param records - tenants of both sides, whose placements name the servers that are made up where none are known
+ * @param names - servers that the placements of both sides name: they are made up where none are known
  */
-export function surroundings(
-  project: Project,
-  head: Project,
-  records: readonly TenantRecord[],
-  platformFile?: string,
-): Surroundings {
+export function surroundings(project: Project, head: Project, names: ServerNames, platformFile?: string): Surroundings {
   const { values, notes } = programConfig(project, { platformFile });
   const written = stackConfig(project);
   const file = written["tenancy:platformFile"];
@@ -39,7 +35,7 @@ export function surroundings(
     const path = typeof file === "string" ? resolve(head.dir, file) : undefined;
     if (path === undefined || !existsSync(path)) {
       return {
-        config: { values: { ...others, "tenancy:platform": JSON.stringify(placeholders(records)) }, notes: kept },
+        config: { values: { ...others, "tenancy:platform": JSON.stringify(placeholders(names)) }, notes: kept },
         clouds: emptyClouds(),
       };
     }
@@ -60,7 +56,7 @@ function readJson(path: string): unknown {
 }
 
 /** A server for each name that a tenant is placed on. */
-export function placeholders(records: readonly TenantRecord[]): Record<StoreName, Record<string, object>> {
+export function placeholders(names: ServerNames): Record<StoreName, Record<string, object>> {
   const one: Readonly<Record<StoreName, (name: string) => object>> = {
     postgres: (name) => ({
       host: `${name}.postgres.invalid`,
@@ -78,10 +74,8 @@ export function placeholders(records: readonly TenantRecord[]): Record<StoreName
     }),
     neo4j: (name) => ({ kind: "server", uri: `bolt+s://${name}.neo4j.invalid`, user: "admin", password: nothing }),
   };
-  const made = (store: StoreName): Record<string, object> => {
-    const names = new Set(records.flatMap(({ placement }) => placement[store] ?? []));
-    return Object.fromEntries([...names].sort().map((name) => [name, one[store](name)]));
-  };
+  const made = (store: StoreName): Record<string, object> =>
+    Object.fromEntries([...names[store]].sort().map((name) => [name, one[store](name)]));
   return Object.fromEntries(storeNames.map((store) => [store, made(store)])) as Record<
     StoreName,
     Record<string, object>

@@ -1,4 +1,5 @@
-/** Tenants' own records as they are written, to tell a change of a record from one of its profile. */
+/** What stands in a registry's files as it is written, before profiles and defaults are put together. */
+import { type StoreName, storeNames } from "../../provider/inputs.ts";
 import { readSource, tenantFiles } from "../../tenants/files.ts";
 import { type Node, parseYaml } from "../../tenants/yaml.ts";
 
@@ -15,6 +16,35 @@ export function writtenRecords(registry: string): Map<string, unknown> {
     if (record !== undefined) records.set(id, plain(record));
   }
   return records;
+}
+
+export type ServerNames = Readonly<Record<StoreName, ReadonlySet<string>>>;
+
+/** Servers that any placement names, also one of the defaults that no tenant takes. */
+export function writtenServers(registries: readonly string[]): ServerNames {
+  const names = {
+    postgres: new Set<string>(),
+    redis: new Set<string>(),
+    storage: new Set<string>(),
+    neo4j: new Set<string>(),
+  };
+  const take = (settings: Node | undefined): void => {
+    const placement = settings?.kind === "map" ? settings.entries.get("placement")?.value : undefined;
+    for (const store of storeNames) {
+      const server = placement?.kind === "map" ? placement.entries.get(store)?.value : undefined;
+      if (server?.kind === "scalar" && typeof server.value === "string") names[store].add(server.value);
+    }
+  };
+  for (const registry of registries) {
+    const root = read(registry);
+    const at = (key: string): Node | undefined => (root?.kind === "map" ? root.entries.get(key)?.value : undefined);
+    take(at("defaults"));
+    for (const map of [at("profiles"), at("tenants")]) {
+      if (map?.kind === "map") for (const { value } of map.entries.values()) take(value);
+    }
+    for (const { path } of tenantFiles(registry).files) take(read(path));
+  }
+  return names;
 }
 
 function read(path: string): Node | undefined {
