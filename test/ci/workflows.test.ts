@@ -139,7 +139,7 @@ describe("workflows", () => {
       name,
       (parse(read(`.github/workflows/${name}`)) as { concurrency?: object }).concurrency,
     ]);
-    expect(groups.filter(([, value]) => JSON.stringify(value).includes('"group":"up"'))).toEqual([
+    expect(groups.filter(([, value]) => JSON.stringify(value ?? {}).includes('"group":"up"'))).toEqual([
       ["up.yml", { group: "up", "cancel-in-progress": false }],
     ]);
   });
