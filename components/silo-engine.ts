@@ -1,8 +1,8 @@
 /** What the engines of a silo are given, and the one shape that each gives back. */
 import type * as pulumi from "@pulumi/pulumi";
-import type { PostgresConnection, SqlFile, TemplateVariables } from "../provider/inputs.ts";
+import type { PostgresConnection } from "../provider/inputs.ts";
 import type { PostgresNames } from "./naming.ts";
-import type { TenantLoginArgs } from "./tenant-args.ts";
+import type { SchemaContentArgs } from "./schema-content.ts";
 
 /** What an application needs to connect to its silo, whatever engine it lies on. */
 export interface SiloConnection {
@@ -28,37 +28,9 @@ export interface SiloConnection {
   readonly pooler?: { readonly host: pulumi.Output<string>; readonly port: pulumi.Output<number> };
 }
 
-export interface TenantDatabaseSiloArgs extends TenantLoginArgs {
-  /** The tenant's id in the platform's own systems: a uuid or `org_123`. */
-  readonly externalId: string;
-  /** Folder of `templates/` that says what is inside of the schema. Fixed once applied. */
-  readonly template: string;
-  /** Values of the template's variables, all of them. Fixed once applied. */
-  readonly variables: TemplateVariables;
-  /** The template's files, in order. A new one is applied in place. */
-  readonly templateFiles: readonly SqlFile[];
+export interface TenantDatabaseSiloArgs extends SchemaContentArgs {
   /** Extensions that the template needs, made in the schema `extensions`. */
   readonly extensions: readonly string[];
-  /**
-   * The tenant's own files, applied after the template's.
-   * @default none
-   */
-  readonly additionalFiles?: readonly SqlFile[];
-  /**
-   * Folder of the tenant's own files, relative to the project.
-   * @default tenants
-   */
-  readonly additionalRoot?: string;
-  /**
-   * Connections that the application's login may hold at once.
-   * @default 10
-   */
-  readonly connectionLimit?: pulumi.Input<number>;
-  /**
-   * Connections of the read-only login.
-   * @default 5
-   */
-  readonly readOnlyConnectionLimit?: pulumi.Input<number>;
   /**
    * The platform's PostgreSQL server with the catalogue of tenants.
    * @default `server`, where it is a server of the platform's

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Database } from "../provider/resources.ts";
 import { postgresNames } from "./naming.ts";
+import { schemaInputs } from "./schema-content.ts";
 import { passwordOutput } from "./secrets.ts";
 import type { ServerConnection, SiloConnection, SiloMade, SiloRequest, TenantDatabaseSiloArgs } from "./silo-engine.ts";
 import { childOptions } from "./tenant-args.ts";
@@ -134,18 +135,7 @@ export function siloDatabase(
     {
       ...names,
       database: names.schema,
-      server: args.server,
-      tenant: args.tenant,
-      externalId: args.externalId,
-      state: args.state,
-      backupWaiver: args.backupWaiver,
-      connectionLimit: args.connectionLimit ?? 10,
-      readOnlyConnectionLimit: args.readOnlyConnectionLimit ?? 5,
-      template: args.template,
-      variables: args.variables,
-      templateFiles: args.templateFiles,
-      additionalFiles: args.additionalFiles ?? [],
-      additionalRoot: args.additionalRoot ?? "tenants",
+      ...schemaInputs(args),
       extensions: args.extensions,
       password,
       readOnlyPassword,

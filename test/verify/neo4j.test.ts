@@ -2,7 +2,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { aims } from "../../verify/attempt.ts";
 import { neo4jProbe } from "../../verify/neo4j/probe.ts";
-import { sayPlainly } from "../../verify/neo4j/plain.ts";
+import { greetPlainly } from "../../verify/neo4j/plain.ts";
 import { assaultOn, attemptOf, type GraphParty, type GraphWorld, idsOf, startGraphWorld } from "./neo4j-support.ts";
 
 let world: GraphWorld;
@@ -167,7 +167,7 @@ describe("a damaged defence is found:", () => {
         socket.once("data", () => (answer === undefined ? socket.destroy() : socket.write(answer)));
       });
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      outcomes.push(await sayPlainly(`neo4j+s://127.0.0.1:${(server.address() as AddressInfo).port}`));
+      outcomes.push(await greetPlainly(`neo4j+s://127.0.0.1:${(server.address() as AddressInfo).port}`));
       server.close();
     }
     expect(outcomes).toEqual([

@@ -8,7 +8,7 @@ import type { Neo4jParty, Party } from "../party.ts";
 import { type Ask, codes, type Kind, type Names, type Neo4jAttempt, type Scene } from "./attempt.ts";
 import { neo4jAttempts } from "./attempts/index.ts";
 import type { Lease, Links, Login, SessionOptions } from "./link.ts";
-import { sayPlainly } from "./plain.ts";
+import { greetPlainly } from "./plain.ts";
 
 const byId: ReadonlyMap<string, Neo4jAttempt> = new Map(neo4jAttempts.map((attempt) => [attempt.id, attempt]));
 
@@ -73,7 +73,7 @@ export class Neo4jSession implements ProbeSession {
       }
       const judge = (answer: Answer): Outcome => outcomeOf(known, answer, known.behind);
       if (known.door === "own") return await this.#ownRun(known.ask(scene), judge, form);
-      if (known.door === "plain") return await sayPlainly(neo4jParty(victim).uri);
+      if (known.door === "plain") return await greetPlainly(neo4jParty(victim).uri);
       return await this.#atVictim(known, victim, judge);
     } catch (error) {
       return { kind: "failed", reason: messageOf(error) };

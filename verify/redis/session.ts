@@ -11,7 +11,7 @@ import { redisAttempts } from "./attempts/index.ts";
 import { furnishingFor, tidying } from "./fixtures.ts";
 import { combine, combineControl, controlOutcomeOf, dryOutcomeOf, type NodeOutcome, outcomeOf } from "./judge.ts";
 import { addressOf, type Lease, type Links, type Node } from "./link.ts";
-import { sayPlainly } from "./plain.ts";
+import { pingPlainly } from "./plain.ts";
 import { messageOf } from "../../provider/message.ts";
 
 const byId: ReadonlyMap<string, RedisAttempt> = new Map(redisAttempts.map((attempt) => [attempt.id, attempt]));
@@ -140,7 +140,7 @@ export class RedisSession implements ProbeSession {
     const login = channel === "own" ? this.#self.login : undefined;
     const nodes = await this.#onNodes(async (node) => {
       // One PING stands for whatever is sent without TLS.
-      const plain = channel === "plain" ? await sayPlainly(node) : undefined;
+      const plain = channel === "plain" ? await pingPlainly(node) : undefined;
       const replies = plain === undefined ? await this.#lease(node, login).link.send(commands) : [];
       return ({ attempt, begin, end }: (typeof spans)[number]): Outcome => {
         const own = replies.slice(begin, end);
