@@ -20,9 +20,6 @@ export interface ResourceChange {
 
 export type ResourceCounts = Readonly<Record<ResourceStep, number>>;
 
-/** Components have no object of their own, and the stack is always there. */
-const bare = /^(pulumi:pulumi:Stack$|tenancy:index:(?!Roster$))/;
-
 /** Inputs whose change makes a new object on AWS, of types in which data or names lie that others depend on. */
 const replacing: Readonly<Record<string, readonly string[]>> = {
   "aws:rds/instance:Instance": ["identifier", "engine", "username", "dbName", "storageEncrypted", "kmsKeyId"],
@@ -52,12 +49,17 @@ const native = new Map(
   ].map(([type, { replaceOn }]) => [type, replaceOn]),
 );
 
+/** Components have no object of their own, and the stack is always there. */
+function isBare(type: string): boolean {
+  return type === "pulumi:pulumi:Stack" || (type.startsWith("tenancy:index:") && !native.has(type));
+}
+
 /** In the order of the branch's registrations; what goes comes last. */
 export function resourceChanges(before: readonly Resource[], after: readonly Resource[]): ResourceChange[] {
   const olds = new Map(before.map((resource) => [resource.urn, resource]));
   const news = new Set(after.map(({ urn }) => urn));
   const changes = after.flatMap((resource): ResourceChange[] => {
-    if (bare.test(resource.type)) return [];
+    if (isBare(resource.type)) return [];
     const old = olds.get(resource.urn);
     if (old === undefined) return [change("create", resource, [], false)];
     const changed = changedInputs(old.props, resource.props);
@@ -65,7 +67,7 @@ export function resourceChanges(before: readonly Resource[], after: readonly Res
     if (changed.length === 0 && !unprotected) return [];
     return [change(replaces(old, resource, changed) ? "replace" : "update", resource, changed, unprotected)];
   });
-  const gone = before.filter(({ urn, type }) => !news.has(urn) && !bare.test(type));
+  const gone = before.filter(({ urn, type }) => !news.has(urn) && !isBare(type));
   return [...changes, ...gone.map((resource) => change("delete", resource, [], false))];
 }
 

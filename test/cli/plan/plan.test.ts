@@ -57,7 +57,7 @@ describe("a change that onboards, suspends, offboards and removes", () => {
       ["acme", "changed", 0, 1],
       ["umbrella", "added", 0, 3],
     ]);
-    expect(plan.counts).toEqual({ create: 3, update: 8, replace: 0, delete: 3 });
+    expect(plan.counts).toEqual({ create: 3, update: 9, replace: 0, delete: 3 });
     expect(plan.changes.map(({ id, inherited }) => [id, inherited]).filter(([, inherited]) => inherited)).toEqual([
       ["42", true],
       ["43", true],
@@ -75,7 +75,7 @@ describe("a change that onboards, suspends, offboards and removes", () => {
       "  changed 42, 43, by profile ekn or the defaults: none\n    redis.defaultTtlSeconds: 3600 → 1800\n",
     );
     expect(planText(plan).trimEnd().split("\n").at(-1)).toBe(
-      "dangerous: 7 tenants affected; resources: 3 made, 8 changed, 3 deleted",
+      "dangerous: 7 tenants affected; resources: 3 made, 9 changed, 3 deleted",
     );
   });
 
