@@ -74,7 +74,7 @@ describe("runCheck", () => {
 describe("tenancy check", () => {
   it("ends with 0 and one line for the project's own registry", async () => {
     const { output, exitCode } = await run();
-    expect(output).toMatch(/^\S+registry\.yaml: 4 tenants, no faults \(4 active\)\n$/);
+    expect(output).toMatch(/^\S+registry\.yaml: 5 tenants, no faults \(5 active\)\n$/);
     expect(exitCode).toBe(0);
   });
 
