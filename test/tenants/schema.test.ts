@@ -79,7 +79,11 @@ describe("what is generated", () => {
   });
 
   it("tells of each stale or missing file", async () => {
-    expect(await stale(folder.path)).toEqual(["tenants/registry.schema.json", "docs/registry.md", "docs/attempts.md"]);
+    expect(await stale(folder.path)).toEqual([
+      "tenants/registry.schema.json",
+      ...["docs/registry.md", "docs/attempts.md", "docs/policy-rules.md"],
+      ...["policies/baseline.json", "policies/regulated.json"],
+    ]);
   });
 
   it.each([
