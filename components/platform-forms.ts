@@ -26,7 +26,7 @@ const welcome = {
   capacity: z.int().min(1).optional(),
 };
 
-/** For an entry that has a capacity of its own already. */
+/** For an entry that has a capacity of its own already; left out: its `region`. */
 const residency = { residency: welcome.residency };
 
 /** A server that makes each tenant a place in its namespace on one of the clusters below `kubernetes`. */
@@ -61,7 +61,7 @@ export const configuredSchema = z.strictObject({
         z.discriminatedUnion("kind", [
           postgresServerSchema.extend({ kind: server, ...caFile, ...welcome }),
           z.strictObject({ kind: z.literal("cloudnativepg"), ...onKubernetes }),
-          rdsServerSchema.safeExtend(residency),
+          rdsServerSchema,
         ]),
       ),
     )

@@ -70,7 +70,7 @@ const serverFields = z.strictObject({
     .default("sun:04:00-sun:05:00"),
   /** When changes happen that restart the server: in the update, or in the next maintenance window. */
   changes: z.enum(["immediately", "maintenance-window"]).default("immediately"),
-  /** Region of the tenants that may lie here; left out: any. */
+  /** Region of the tenants that may lie here; left out: `region`. */
   residency: z.string().min(1).optional(),
   /** Most tenants; left out: no limit of the platform's own. */
   capacity: z.int().min(1).optional(),
