@@ -193,7 +193,9 @@ export class Instances {
   /** What a crash left of an earlier attempt, or of a removal, goes. */
   async #make(name: string, mark: string, oldPort?: number): Promise<InstanceRecord> {
     const port = await this.#port(oldPort);
-    const record = { port, password: randomBytes(24).toString("base64url"), mark, running: false, made: false };
+    // In hexadecimal: neo4j-admin takes a password with a hyphen in front for an option.
+    const password = randomBytes(24).toString("hex");
+    const record = { port, password, mark, running: false, made: false };
     await this.#save(name, record);
     const place = this.#place(name, port);
     await rm(place.home, { recursive: true, force: true });
