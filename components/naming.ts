@@ -13,10 +13,11 @@ export const prefixMaxLength = 16;
 
 /**
  * Prefixes that would give names in the space of PostgreSQL (`pg_…`, and `information` with the tenant `schema`),
- * of Neo4j (`system…`), of Kubernetes (`kube-…`), of this tool (`tenancy:mark:…`), or of the platform's own schemas.
+ * of Neo4j (`system…`), of Kubernetes (`kube-…`), of this tool (`tenancy:mark:…`), of the platform's own schemas, or of
+ * pools.
  */
-const reservedPrefixes = ["pg", "tenancy", "platform", "extensions", "information", "canary", "kube"];
-const reservedBegins = ["pg_", "tenancy_", "canary_", "kube_", "system"];
+const reservedPrefixes = ["pg", "tenancy", "platform", "extensions", "information", "canary", "kube", "pool"];
+const reservedBegins = ["pg_", "tenancy_", "canary_", "kube_", "pool_", "system"];
 
 export function isReservedPrefix(prefix: string): boolean {
   return reservedPrefixes.includes(prefix) || reservedBegins.some((begin) => prefix.startsWith(begin));
@@ -86,6 +87,49 @@ export function postgresNames(prefix: string, id: string): PostgresNames {
   assertLegal(prefix, id);
   const schema = shorten(`${prefix}_${id.replaceAll("-", "__")}`, prefix, id);
   return { schema, ownerRole: `${schema}_owner`, appRole: `${schema}_app`, readOnlyRole: `${schema}_ro` };
+}
+
+export interface PoolNames {
+  readonly schema: string;
+  /** NOLOGIN role that owns the schema. */
+  readonly ownerRole: string;
+  /** NOLOGIN role whose members read and write rows of their tenant. */
+  readonly appRole: string;
+  /** NOLOGIN role whose members read rows of their tenant. */
+  readonly readOnlyRole: string;
+}
+
+/** A pool's name; with `pool_` in front and `_owner` behind, its roles stay below 63 bytes. */
+export const poolNamePattern = /^[a-z0-9]([a-z0-9-]{0,22}[a-z0-9])?$/;
+
+/**
+ * `glyphs` gives the schema `pool_glyphs`, in a space that no tenant's prefix reaches.
+ *
+ * @throws Error when the name is not legal.
+ */
+export function poolNames(name: string): PoolNames {
+  if (!poolNamePattern.test(name)) {
+    throw new Error(`pool ${JSON.stringify(name)}: no legal name; allowed is ${poolNamePattern.source}`);
+  }
+  const schema = `pool_${name.replaceAll("-", "__")}`;
+  return { schema, ownerRole: `${schema}_owner`, appRole: `${schema}_app`, readOnlyRole: `${schema}_ro` };
+}
+
+/** Namespace of the uuids that stand for external ids that are none: fixed for ever, or rows would lose their tenant. */
+const tenantIdNamespace = Buffer.from("6f1de2b6c3f04a6d9a5b0f6c5d0f3a11", "hex");
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/**
+ * What a tenant's rows in a pool carry as `tenant_id`: its external id where that is a uuid, in lower case; else the
+ * name-based uuid of version 5 (RFC 9562, section 5.5) of the external id in a namespace of this tool's own.
+ */
+export function poolTenantId(externalId: string): string {
+  if (uuidPattern.test(externalId)) return externalId.toLowerCase();
+  const digest = createHash("sha1").update(tenantIdNamespace).update(externalId, "utf8").digest().subarray(0, 16);
+  digest[6] = ((digest[6] ?? 0) & 0x0f) | 0x50;
+  digest[8] = ((digest[8] ?? 0) & 0x3f) | 0x80;
+  const hex = digest.toString("hex");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
 /**

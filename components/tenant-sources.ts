@@ -2,7 +2,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SqlFile } from "../provider/inputs.ts";
-import { checkVariables, loadTemplate, renderFile, sha256, type Template, TemplateError } from "../templates/load.ts";
+import {
+  checkVariables,
+  extensionsOf,
+  loadTemplate,
+  renderFile,
+  sha256,
+  type Template,
+  TemplateError,
+} from "../templates/load.ts";
 import { guardSql } from "../templates/sql-guard.ts";
 import type { TenantRecord } from "../tenants/load.ts";
 import type { MigrationFile } from "./kubernetes/migration-script.ts";
@@ -43,7 +51,8 @@ export class TenantSources {
 
   /** Extensions that the record's template needs. */
   extensionsOf(record: TenantRecord): readonly string[] {
-    return record.postgres === undefined ? [] : this.template(record.postgres.template).extensions;
+    const { postgres } = record;
+    return postgres === undefined ? [] : extensionsOf(this.template(postgres.template), postgres.variables);
   }
 
   /**
@@ -76,8 +85,8 @@ export class TenantSources {
   /** Extensions that the templates of the tenants on one PostgreSQL server need, sorted. */
   extensions(tenants: readonly TenantRecord[], server: string): string[] {
     const needed = tenants
-      .filter((record) => record.placement.postgres === server && record.postgres !== undefined)
-      .flatMap((record) => (record.postgres === undefined ? [] : this.template(record.postgres.template).extensions));
+      .filter((record) => record.placement.postgres === server)
+      .flatMap((record) => this.extensionsOf(record));
     return [...new Set(needed)].sort();
   }
 }

@@ -32,6 +32,11 @@ export const postgresServerSchema = z.strictObject({
    * nothing else. Left out: applications cannot ask the catalogue.
    */
   resolver: login.optional(),
+  /**
+   * A trusted login that works for many tenants through few connections: it takes one tenant's role, or the context of
+   * a tenant of a pool, per transaction, and holds no right of its own. Left out: tenants' own logins are the only way.
+   */
+  application: login.optional(),
   /** A connection pooler in front of the server, as applications reach it. */
   pooler: z.strictObject({ host: z.string().min(1), port: port.default(6432) }).optional(),
   ca,

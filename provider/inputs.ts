@@ -76,6 +76,8 @@ export interface TenantRoute {
   readonly pooler?: { readonly host: string; readonly port: number };
   /** Where the credentials lie, as in `file:/srv/credentials/acme.json`. */
   readonly secret?: string;
+  /** Only of a tenant in a pool: what its rows carry as `tenant_id`. */
+  readonly tenantId?: string;
 }
 
 export interface RoutesInputs {
@@ -99,6 +101,8 @@ export interface BaselineInputs {
   readonly provisionerPassword: string;
   /** Secret: the same of the login that applications resolve tenants with, where one is configured. */
   readonly resolverPassword?: string;
+  /** Secret: the same of the trusted login that works for many tenants, where one is configured. */
+  readonly applicationPassword?: string;
 }
 export interface BaselineOutputs extends BaselineInputs {
   readonly serverVersion: string;
@@ -127,6 +131,14 @@ export interface CredentialsFileOutputs extends CredentialsFileInputs, MarkOutpu
   readonly path: string;
 }
 
+/** Whose rows a new schema begins with. */
+export interface CopySource {
+  /** The source's id in the registry. */
+  readonly tenant: string;
+  readonly schema: string;
+  readonly ownerRole: string;
+}
+
 export interface SchemaInputs extends TenantInputs {
   readonly externalId: string;
   /** Physical name of the schema. **Replaces.** */
@@ -150,12 +162,79 @@ export interface SchemaInputs extends TenantInputs {
   readonly additionalFiles: readonly SqlFile[];
   /** Folder that `additionalFiles` are relative to. */
   readonly additionalRoot: string;
+  /** A tenant in the same database whose rows a new schema is filled with. Read when the schema is made, never again. */
+  readonly copyOf?: CopySource;
   /** Secret. */
   readonly password: string;
   /** Secret. */
   readonly readOnlyPassword: string;
 }
 export interface SchemaOutputs extends SchemaInputs, MarkOutputs {}
+
+/** What tenants of a pool share: a schema whose tables hold the rows of all of them, each under its `tenant_id`. */
+export interface PoolInputs {
+  /** Name of the platform's server. **Replaces.** */
+  readonly server: string;
+  /** Name of the pool in the registry. **Replaces.** */
+  readonly pool: string;
+  /** Physical name of the schema. **Replaces.** */
+  readonly schema: string;
+  /** NOLOGIN role that owns the schema. **Replaces.** */
+  readonly ownerRole: string;
+  /** NOLOGIN role whose members read and write rows of their tenant. **Replaces.** */
+  readonly appRole: string;
+  /** NOLOGIN role whose members read rows of their tenant. **Replaces.** */
+  readonly readOnlyRole: string;
+  /** Name of the template; fixed once applied. */
+  readonly template: string;
+  /** Values of the template's variables; fixed once applied. */
+  readonly variables: TemplateVariables;
+  /** The template's files in order. A further file is applied in place; an edited one is refused. */
+  readonly templateFiles: readonly SqlFile[];
+  /** Hash partitions of the tables that the template partitions; 0: none. Fixed once applied. */
+  readonly partitions: number;
+}
+export interface PoolOutputs extends PoolInputs, MarkOutputs {}
+
+/** A tenant's membership of a pool: its two logins, and the right to the rows with its `tenant_id`. */
+export interface PoolTenantInputs extends TenantInputs {
+  readonly externalId: string;
+  /** Name for people, which a template's seed may write into a row. */
+  readonly displayName: string;
+  /** Name of the pool in the registry. **Replaces.** */
+  readonly pool: string;
+  /** Physical name of the pool's schema. **Replaces.** */
+  readonly schema: string;
+  /** The pool's roles. **Replaces.** */
+  readonly ownerRole: string;
+  readonly poolAppRole: string;
+  readonly poolReadOnlyRole: string;
+  /** What the tenant's rows carry: a uuid in lower case. **Replaces.** */
+  readonly tenantId: string;
+  /** LOGIN role of the tenant's application, bound to its tenant by `session_user`. **Replaces.** */
+  readonly appRole: string;
+  /** LOGIN role that reads. **Replaces.** */
+  readonly readOnlyRole: string;
+  readonly connectionLimit: number;
+  readonly readOnlyConnectionLimit: number;
+  /** The pool's template and its variables, for the seed. */
+  readonly template: string;
+  readonly variables: TemplateVariables;
+  /** Secret. */
+  readonly password: string;
+  /** Secret. */
+  readonly readOnlyPassword: string;
+}
+export interface PoolTenantOutputs extends PoolTenantInputs, MarkOutputs {}
+
+/** Order in which tenants are brought forward: a ring waits until every tenant of the one before is done. */
+export const rings = ["canary", "early", "all"] as const;
+export type Ring = (typeof rings)[number];
+
+/** The end of a ring: what depends on it waits for every tenant that it depends on. */
+export interface RingInputs {
+  readonly ring: Ring;
+}
 
 /** A PostgreSQL server that the platform's configuration does not have, as Amazon RDS makes it in the same update. */
 export interface PostgresConnection {

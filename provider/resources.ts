@@ -12,8 +12,12 @@ import type {
   PostgresConnection,
   Neo4jDatabaseInputs,
   Neo4jDatabaseOutputs,
+  PoolInputs,
+  PoolTenantInputs,
+  PoolTenantOutputs,
   PrefixInputs,
   PrefixOutputs,
+  RingInputs,
   RosterInputs,
   RosterOutputs,
   SchemaInputs,
@@ -82,6 +86,32 @@ export class Schema extends pulumi.CustomResource {
 
   constructor(name: string, args: Args<SchemaInputs>, options?: pulumi.CustomResourceOptions) {
     super("tenancy:postgres:Schema", name, args, options);
+  }
+}
+
+/** What the tenants of a pool share: its schema, group roles, tables under row-level security and their audit. */
+export class Pool extends pulumi.CustomResource {
+  constructor(name: string, args: Args<PoolInputs>, options?: pulumi.CustomResourceOptions) {
+    super("tenancy:postgres:Pool", name, args, options);
+  }
+}
+
+/** A tenant's place in a pool: two logins that see its rows only. */
+export class PoolTenant extends pulumi.CustomResource {
+  declare readonly appRole: pulumi.Output<PoolTenantOutputs["appRole"]>;
+  declare readonly password: pulumi.Output<PoolTenantOutputs["password"]>;
+  declare readonly readOnlyRole: pulumi.Output<PoolTenantOutputs["readOnlyRole"]>;
+  declare readonly readOnlyPassword: pulumi.Output<PoolTenantOutputs["readOnlyPassword"]>;
+
+  constructor(name: string, args: Args<PoolTenantInputs>, options?: pulumi.CustomResourceOptions) {
+    super("tenancy:postgres:PoolTenant", name, args, options);
+  }
+}
+
+/** The end of a ring: tenants of the next one wait for it. */
+export class Ring extends pulumi.CustomResource {
+  constructor(name: string, args: RingInputs, options?: pulumi.CustomResourceOptions) {
+    super("tenancy:index:Ring", name, { ...args }, options);
   }
 }
 

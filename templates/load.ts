@@ -1,62 +1,49 @@
 /**
  * Templates: what lies inside of a tenant's schema. A template is a folder `templates/<name>/` with a `template.yaml`
- * (description, variables, extensions) and files `NNNN-<name>.sql` that are applied in the order of their numbers.
+ * (manifest.ts) and files `NNNN-<name>.sql` that are applied in the order of their numbers; `seed/` holds files that fill
+ * a new tenant once.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parse as parseYaml, YAMLParseError } from "yaml";
-import { z } from "zod";
 import type { SqlFile, TemplateVariables } from "../provider/inputs.ts";
 import { messageOf } from "../provider/message.ts";
+import {
+  bareWord,
+  type Manifest,
+  manifestSchema,
+  type TemplateTier,
+  type TemplateVariable,
+  type VectorColumn,
+} from "./manifest.ts";
 
-/** Words that may stand in SQL as they are: no quote, no space, no comment can be made of them. */
-const bareWord = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
 const fileName = /^([0-9]{4})-[a-z0-9]+(?:-[a-z0-9]+)*\.sql$/;
 const templateName = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
 const placeholder = /\{\{\s*([^{}]*?)\s*\}\}/g;
 
-const word = z.string().regex(bareWord, "letters, digits and underscores, starting with a letter or underscore");
-
-const variableSchema = z.strictObject({
-  type: z.enum(["integer", "number", "boolean", "string"]),
-  description: z.string().min(1),
-  default: z.union([z.number(), z.boolean(), word]).optional(),
-  minimum: z.number().optional(),
-  maximum: z.number().optional(),
-  allowed: z
-    .array(z.union([word, z.number()]))
-    .min(1)
-    .optional(),
-});
-
-const manifestSchema = z.strictObject({
-  description: z.string().min(1),
-  variables: z.record(z.string().regex(/^[a-z][a-z0-9_]*$/), variableSchema).default({}),
-  extensions: z.array(z.string().regex(/^[a-z][a-z0-9_-]*$/)).default([]),
-});
-
-export interface TemplateVariable {
-  readonly type: "integer" | "number" | "boolean" | "string";
-  readonly description: string;
-  /** Left out: the tenant has to give a value. */
-  readonly default?: string | number | boolean | undefined;
-  /** Least value of an integer or number. */
-  readonly minimum?: number | undefined;
-  /** Greatest value of an integer or number. */
-  readonly maximum?: number | undefined;
-  /** The only values there are. A string without it has to be a bare word: `[A-Za-z_][A-Za-z0-9_]*`. */
-  readonly allowed?: readonly (string | number)[] | undefined;
-}
+/** The first line of a file whose statements cannot run inside of a transaction. */
+const concurrentMark = /^-- tenancy: concurrently[ \t]*\r?\n/;
+/** Filled in by the tool: `PARTITION BY HASH (tenant_id)` in a pool with partitions, nothing anywhere else. */
+export const partitionPlaceholder = "partition_by_tenant";
 
 export interface Template {
   readonly name: string;
   readonly description: string;
   readonly variables: Readonly<Record<string, TemplateVariable>>;
-  /** Extensions that have to be in the database before a tenant can use the template. */
+  /** Extensions that have to be in the database before a tenant can use the template, with any values: `extensionsOf`. */
   readonly extensions: readonly string[];
+  /** Isolation models that the files work in. */
+  readonly tiers: readonly TemplateTier[];
   /** In the order in which they are applied. */
   readonly files: readonly SqlFile[];
+  /** Of those the ones whose statements cannot run inside of a transaction. */
+  readonly concurrent: readonly string[];
+  /** Files of `seed/`, which fill a new tenant once. */
+  readonly seeds: readonly SqlFile[];
+  readonly vectors: readonly VectorColumn[];
+  readonly appendOnly: readonly string[];
+  readonly notAudited: readonly string[];
 }
 
 export interface VariableFault {
@@ -112,8 +99,7 @@ export function loadTemplate(root: string, name: string): Template {
 /** Changes with every write to a file of the folder; empty where there is none. */
 function folderState(path: string): string {
   try {
-    const names = readdirSync(path);
-    return names
+    return readdirSync(path, { recursive: true, encoding: "utf8" })
       .map((name) => {
         const { ino, size, ctimeNs } = statSync(join(path, name), { bigint: true });
         return `${name} ${ino} ${size} ${ctimeNs}`;
@@ -132,13 +118,18 @@ function readTemplate(root: string, name: string): Template {
   const faults: string[] = [];
   const manifest = readManifest(join(root, name, "template.yaml"), faults);
   const files = listFiles(join(root, name), faults);
-  for (const file of files) {
-    const known = new Set(Object.keys(manifest?.variables ?? {}));
+  const seeds = isFolder(join(root, name, seedFolder)) ? listFiles(join(root, name, seedFolder), faults) : [];
+  if (files.length === 0) faults.push("it has no file NNNN-name.sql");
+  const known = new Set(manifest === undefined ? [] : placeholdersOf(manifest));
+  for (const file of [...files, ...seeds]) {
     for (const [text, variable] of file.text.matchAll(placeholder)) {
       if (manifest !== undefined && !known.has(variable ?? "")) {
         faults.push(`${file.name}: ${text} names no variable of template.yaml; it has: ${[...known].join(", ")}`);
       }
     }
+  }
+  for (const { name: seed, text } of seeds) {
+    if (concurrentMark.test(text)) faults.push(`seed/${seed} cannot run outside of the tenant's transaction`);
   }
   if (manifest === undefined || faults.length > 0) {
     throw new TemplateError(`template "${name}" has faults:\n${faults.map((fault) => `- ${fault}`).join("\n")}`);
@@ -148,8 +139,36 @@ function readTemplate(root: string, name: string): Template {
     description: manifest.description,
     variables: manifest.variables,
     extensions: manifest.extensions,
+    tiers: manifest.tiers,
     files: files.map((file) => ({ name: file.name, sha256: file.sha256 })),
+    concurrent: files.filter(({ text }) => concurrentMark.test(text)).map((file) => file.name),
+    seeds: seeds.map((file) => ({ name: `${seedFolder}/${file.name}`, sha256: file.sha256 })),
+    vectors: manifest.vectors,
+    appendOnly: manifest.appendOnly,
+    notAudited: manifest.notAudited,
   };
+}
+
+const seedFolder = "seed";
+
+/** Every word that may stand in double braces. */
+function placeholdersOf({ variables, tiers }: Manifest): string[] {
+  return [
+    ...Object.entries(variables).flatMap(([name, variable]) =>
+      variable.type === "choice"
+        ? [...new Set(Object.values(variable.choices).flatMap(({ text }) => Object.keys(text)))]
+        : [name],
+    ),
+    ...(tiers.includes("pool") ? [partitionPlaceholder] : []),
+  ];
+}
+
+/** Extensions that a tenant or pool with these values needs. */
+export function extensionsOf(template: Template, values: TemplateVariables): string[] {
+  const chosen = Object.entries(template.variables).flatMap(([name, variable]) =>
+    variable.type === "choice" ? (variable.choices[String(values[name])]?.extensions ?? []) : [],
+  );
+  return [...new Set([...template.extensions, ...chosen])];
 }
 
 /** Fills in defaults and checks each value; reports all faults at once. */
@@ -181,30 +200,86 @@ export function checkVariables(
   return { values, faults };
 }
 
+export interface RenderOptions {
+  /**
+   * Hash partitions of a pool's tables.
+   * @default 0: none
+   */
+  readonly partitions?: number;
+}
+
 /**
- * The SQL of one file with its `{{placeholders}}` filled in.
+ * The SQL of one file, or seed, with its `{{placeholders}}` filled in.
  *
  * @throws TemplateError when the file is not one of the template's, has changed since it was loaded, or a value is
  * missing or not allowed.
  */
-export function renderFile(root: string, template: Template, file: string, values: TemplateVariables): string {
-  const entry = template.files.find((candidate) => candidate.name === file);
+export function renderFile(
+  root: string,
+  template: Template,
+  file: string,
+  values: TemplateVariables,
+  options: RenderOptions = {},
+): string {
+  const entry = [...template.files, ...template.seeds].find((candidate) => candidate.name === file);
   if (entry === undefined) throw new TemplateError(`template "${template.name}" has no file "${file}"`);
   const content = readFileSync(join(root, template.name, file));
   if (sha256(content) !== entry.sha256) {
     throw new TemplateError(`${template.name}/${file} changed while it was being used: run the command again`);
   }
-  return content.toString("utf8").replaceAll(placeholder, (_text, variable: string) => {
-    const definition = template.variables[variable];
-    const value = values[variable];
-    if (definition === undefined || value === undefined || !isAllowed(definition, value)) {
-      throw new TemplateError(`${template.name}/${file}: the value of {{${variable}}} is missing or not allowed`);
-    }
-    return typeof value === "number" ? numberText(value) : String(value);
+  const place = `${template.name}/${file}`;
+  return fillIn(template, content.toString("utf8"), values, options, place);
+}
+
+/**
+ * A text of the template with its `{{placeholders}}` filled in.
+ *
+ * @param place - named in the message of a fault
+ * @throws TemplateError when a value is missing or not allowed.
+ */
+export function fillIn(
+  template: Template,
+  content: string,
+  values: TemplateVariables,
+  { partitions = 0 }: RenderOptions,
+  place: string,
+): string {
+  const texts = chosenTexts(template, values, place);
+  const plain = (text: string): string =>
+    text.replaceAll(placeholder, (_text, variable: string) => {
+      const definition = template.variables[variable];
+      const value = values[variable];
+      if (
+        definition === undefined ||
+        definition.type === "choice" ||
+        value === undefined ||
+        !isAllowed(definition, value)
+      ) {
+        throw new TemplateError(`${place}: the value of {{${variable}}} is missing or not allowed`);
+      }
+      return typeof value === "number" ? numberText(value) : String(value);
+    });
+  return content.replaceAll(placeholder, (text, variable: string) => {
+    if (variable === partitionPlaceholder) return partitions > 0 ? "PARTITION BY HASH (tenant_id)" : "";
+    return plain(texts.get(variable) ?? text);
   });
 }
 
+/** What the choices fill in, by placeholder; a placeholder that only another choice has is empty. */
+function chosenTexts(template: Template, values: TemplateVariables, place: string): Map<string, string> {
+  const texts = new Map<string, string>();
+  for (const [name, variable] of Object.entries(template.variables)) {
+    if (variable.type !== "choice") continue;
+    const chosen = variable.choices[String(values[name])];
+    if (chosen === undefined) throw new TemplateError(`${place}: the value of ${name} is missing or not allowed`);
+    for (const { text } of Object.values(variable.choices)) for (const key of Object.keys(text)) texts.set(key, "");
+    for (const [key, text] of Object.entries(chosen.text)) texts.set(key, text);
+  }
+  return texts;
+}
+
 function isAllowed(definition: TemplateVariable, value: unknown): value is string | number | boolean {
+  if (definition.type === "choice") return typeof value === "string" && Object.hasOwn(definition.choices, value);
   if (definition.type === "boolean") return typeof value === "boolean";
   if (definition.type === "string") {
     return typeof value === "string" && bareWord.test(value) && (definition.allowed?.includes(value) ?? true);
@@ -216,6 +291,7 @@ function isAllowed(definition: TemplateVariable, value: unknown): value is strin
 }
 
 function allowedText(definition: TemplateVariable): string {
+  if (definition.type === "choice") return `one of ${Object.keys(definition.choices).join(", ")}`;
   if (definition.type === "boolean") return "true or false";
   if (definition.allowed !== undefined) return `one of ${definition.allowed.join(", ")}`;
   if (definition.type === "string") return "a word of letters, digits and underscores, at most 63 characters";
@@ -231,7 +307,7 @@ function numberText(value: number): string {
   return value < 0 ? `(${value})` : String(value);
 }
 
-function readManifest(path: string, faults: string[]): z.infer<typeof manifestSchema> | undefined {
+function readManifest(path: string, faults: string[]): Manifest | undefined {
   let data: unknown;
   try {
     data = parseYaml(readFileSync(path, "utf8"));
@@ -258,7 +334,7 @@ function readManifest(path: string, faults: string[]): z.infer<typeof manifestSc
 
 function listFiles(folder: string, faults: string[]): (SqlFile & { text: string })[] {
   const names = readdirSync(folder)
-    .filter((name) => name !== "template.yaml" && !name.startsWith(".") && name !== "README.md")
+    .filter((name) => !["template.yaml", "README.md", seedFolder].includes(name) && !name.startsWith("."))
     .sort();
   const numbers = new Map<string, string>();
   const files = [];
@@ -278,8 +354,11 @@ function listFiles(folder: string, faults: string[]): (SqlFile & { text: string 
     }
     files.push({ name, sha256: sha256(content), text });
   }
-  if (files.length === 0) faults.push("it has no file NNNN-name.sql");
   return files;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function isFile(path: string): boolean {

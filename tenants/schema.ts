@@ -26,7 +26,7 @@ export const profileSchema = z
           "`ekns/42/`. Fixed while a tenant of the profile lives.",
         allowed:
           `at most ${prefixMaxLength} lower-case letters, digits and single underscores, starting with a letter; ` +
-          "not pg, pg_…, tenancy, tenancy_…, kube, kube_…, system…, platform, extensions or information",
+          "not pg, pg_…, tenancy, tenancy_…, kube, kube_…, pool, pool_…, system…, platform, extensions or information",
         examples: ["tenant"],
       }),
     ...shared,
