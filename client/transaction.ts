@@ -101,7 +101,7 @@ export class Transaction {
   async commit(): Promise<void> {
     await this.#close();
     if (this.#refused !== undefined) throw this.#refused;
-    if (this.#uncertain) throw this.#error("aborted", "the connection was lost before it committed: nothing was kept");
+    if (this.#isLost()) throw this.#error("aborted", "the connection was lost before it committed: nothing was kept");
     const status = this.#client.getTransactionStatus();
     if (status === "E") {
       throw this.#error(
@@ -115,7 +115,7 @@ export class Transaction {
     } catch (error) {
       if (messageOf(error).includes(leftMark))
         throw this.#left(`it works as ${messageOf(error).split(leftMark)[1] ?? ""}`);
-      if (!this.#uncertain) throw error;
+      if (!this.#isLost()) throw error;
       const message =
         "the connection was lost while it committed: look whether the work was kept before it is done again";
       throw new TenantError(this.#identity.tenant, "outcome unknown", message, error);
@@ -156,6 +156,10 @@ export class Transaction {
       if (code === undefined || !/^[0-9A-Z]{5}$/.test(code) || /^(08|57P)/.test(code)) this.#uncertain = true;
       throw error;
     }
+  }
+
+  #isLost(): boolean {
+    return this.#uncertain;
   }
 
   #error(fault: TenantError["fault"], message: string): TenantError {
