@@ -2,12 +2,14 @@
 import type { Platform } from "./config.ts";
 import type { Handler } from "./handler.ts";
 import { credentialsFileHandler } from "./delivery/credentials-file.ts";
+import { ringHandler } from "./index/ring.ts";
 import { rosterHandler } from "./index/roster.ts";
 import { routesHandler } from "./index/routes.ts";
 import { neo4jDatabaseHandler } from "./neo4j/database.ts";
 import { baselineHandler } from "./postgres/baseline.ts";
 import { databaseHandler } from "./postgres/database.ts";
 import { postgresDependencies } from "./postgres/dependencies.ts";
+import { poolHandler } from "./postgres/pool-shared.ts";
 import { schemaHandler } from "./postgres/schema.ts";
 import { aclUserHandler } from "./redis/acl-user.ts";
 import type { AnyHandler } from "./rpc.ts";
@@ -27,8 +29,10 @@ export function createHandlers(options: HandlerOptions): ReadonlyMap<string, Any
   const handlers = [
     erase(rosterHandler(postgres)),
     erase(routesHandler(postgres)),
+    erase(ringHandler()),
     erase(baselineHandler(postgres)),
     erase(schemaHandler(postgres)),
+    erase(poolHandler(postgres)),
     erase(databaseHandler(postgres)),
     erase(aclUserHandler(options)),
     erase(prefixHandler(options)),

@@ -187,7 +187,11 @@ export function grantApplicationSql(role: string, application: string): string {
   return `GRANT ${identifier(role)} TO ${identifier(application)} WITH ADMIN FALSE, INHERIT FALSE, SET TRUE;`;
 }
 
-export function databaseDifferences(live: Live, inputs: SchemaInputs, server: PostgresServer): Difference[] {
+export function databaseDifferences(
+  live: Live,
+  inputs: Pick<SchemaInputs, "ownerRole" | "appRole" | "readOnlyRole" | "state">,
+  server: PostgresServer,
+): Difference[] {
   const found: Difference[] = [];
   const open = inputs.state === "active";
   const database = identifier(server.database);
