@@ -127,7 +127,10 @@ export class Transaction {
    */
   async rollback(): Promise<TenantError | undefined> {
     await this.#close();
-    if (!this.#uncertain) await this.#certain(this.#client.query("ROLLBACK")).catch(() => { this.lose(); });
+    if (!this.#uncertain)
+      await this.#certain(this.#client.query("ROLLBACK")).catch(() => {
+        this.lose();
+      });
     return this.#refused;
   }
 
