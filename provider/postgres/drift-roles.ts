@@ -47,7 +47,13 @@ export function oneRoleDifferences(
   return [missing, ...settings];
 }
 
-function attributeDifferences(name: string, role: LiveRole, login: boolean, limit: number | undefined): Difference[] {
+/** @param limit - undefined where the role has none to keep */
+export function attributeDifferences(
+  name: string,
+  role: LiveRole,
+  login: boolean,
+  limit: number | undefined,
+): Difference[] {
   const quoted = identifier(name);
   const found: Difference[] = [];
   const alter = (sentence: string, aspect: string, is: string, should: string, clause: string) =>
