@@ -83,13 +83,12 @@ describe("ringByRing", () => {
 describe("copyOf", () => {
   const source = record("z", { prefix: "ekn" });
 
-  it("names the source's schema and owner, and waits for all of it", () => {
-    const resource = {} as pulumi.Resource;
+  it("names the source's schema and owner, and waits for all of it", async () => {
+    const { result: resource } = await registrations(() => new Thing("z", {}));
     const made = new Map([["z", { resources: [resource] }]]);
-    expect(copyOf(record("a", { clone: { of: "z", data: true } }), [source], made)).toEqual({
-      of: { tenant: "z", schema: "ekn_z", ownerRole: "ekn_z_owner" },
-      after: [resource],
-    });
+    const copy = copyOf(record("a", { clone: { of: "z", data: true } }), [source], made);
+    expect(copy?.of).toEqual({ tenant: "z", schema: "ekn_z", ownerRole: "ekn_z_owner" });
+    expect(copy?.after).toEqual([resource]);
   });
 
   it("is nothing of a clone of structure, and of a tenant that is none", () => {
