@@ -3,6 +3,7 @@ import { readFileSync, realpathSync } from "node:fs";
 import { resolve, sep } from "node:path";
 import { ProviderError } from "../handler.ts";
 import type { SchemaInputs, SqlFile } from "../inputs.ts";
+import { withoutConcurrently } from "../../templates/concurrent.ts";
 import { checkVariables, loadTemplate, renderFile, sha256, TemplateError } from "../../templates/load.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import type { RenderedFile } from "./script.ts";
@@ -22,7 +23,8 @@ export function renderFiles(folders: Folders, inputs: SchemaInputs): RenderedFil
     const own = inputs.templateFiles.map((file): RenderedFile => {
       const digest = template.files.find(({ name }) => name === file.name)?.sha256;
       if (digest !== file.sha256) throw new ProviderError(prefix + changedText(`${template.name}/${file.name}`));
-      return { origin: "template", ...file, sql: renderFile(folders.templates, template, file.name, values) };
+      const sql = renderFile(folders.templates, template, file.name, values);
+      return { origin: "template", ...file, sql, concurrent: template.concurrent.includes(file.name) };
     });
     const additional = inputs.additionalFiles.map((file): RenderedFile => {
       const found = readAdditional(folders, inputs.additionalRoot, file);
@@ -34,6 +36,15 @@ export function renderFiles(folders: Folders, inputs: SchemaInputs): RenderedFil
     if (error instanceof TemplateError) throw new ProviderError(prefix + error.message);
     throw error;
   }
+}
+
+/** Files as they run inside of one transaction: without CONCURRENTLY, which an empty schema does not need. */
+export function inTransaction(files: readonly RenderedFile[]): Promise<RenderedFile[]> {
+  return Promise.all(
+    files.map(async (file) =>
+      file.concurrent === true ? { ...file, sql: await withoutConcurrently(file.sql), concurrent: false } : file,
+    ),
+  );
 }
 
 /** The text of a tenant's own file, or what is wrong with it. */

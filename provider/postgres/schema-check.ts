@@ -155,7 +155,8 @@ async function templateFaults(
   if (failures.length > 0) return failures;
   for (const { name, sha256 } of template.files) {
     const key = `${template.name}/${name} ${sha256} ${JSON.stringify(values)}`;
-    const refused = await guardSql(key, renderFile(templates, template, name, values));
+    const sql = renderFile(templates, template, name, values);
+    const refused = await guardSql(key, sql, { concurrent: template.concurrent.includes(name) });
     failures.push(...guardFailures("templateFiles", `${template.name}/${name}`, refused));
   }
   return failures;

@@ -6,9 +6,10 @@ import { createHash, randomBytes } from "node:crypto";
 import pLimit from "p-limit";
 import type { SchemaInputs } from "../inputs.ts";
 import { changeLock } from "./catalogue.ts";
-import { renderFiles } from "./files.ts";
+import { inTransaction, renderFiles } from "./files.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import { identifier, literal } from "./quote.ts";
+import type { RenderedFile } from "./script.ts";
 import { describeShape, type Item } from "./shape.ts";
 
 /** So many sets of files are kept: a fleet has few templates, and some tenants files of their own. */
@@ -27,9 +28,9 @@ export class ReferenceShapes {
 
   /** @throws ProviderError when a file is not the one that was applied, or the server refuses it now. */
   of(inputs: SchemaInputs): Promise<readonly Item[]> {
-    const files = renderFiles(this.#dependencies, inputs).map(({ sql }) => sql);
+    const files = renderFiles(this.#dependencies, inputs);
     const key = createHash("sha256")
-      .update(JSON.stringify([inputs.server, files]))
+      .update(JSON.stringify([inputs.server, files.map(({ sql }) => sql)]))
       .digest("hex");
     const known = this.#known.get(key);
     if (known !== undefined) return known;
@@ -41,7 +42,7 @@ export class ReferenceShapes {
     return made;
   }
 
-  #make(inputs: SchemaInputs, files: readonly string[]): Promise<readonly Item[]> {
+  async #make(inputs: SchemaInputs, files: readonly RenderedFile[]): Promise<readonly Item[]> {
     const schema = `tenancy_scratch_${randomBytes(6).toString("hex")}`;
     const names = { schema, ownerRole: `${schema}_owner`, appRole: `${schema}_app`, readOnlyRole: `${schema}_ro` };
     const owner = identifier(names.ownerRole);
@@ -53,7 +54,7 @@ export class ReferenceShapes {
       `CREATE SCHEMA ${identifier(schema)} AUTHORIZATION ${owner};`,
       `SET LOCAL ROLE ${owner};`,
       `SET LOCAL search_path = ${identifier(schema)}, extensions, pg_catalog;`,
-      ...files.map((sql) => `${sql}\n;`),
+      ...(await inTransaction(files)).map(({ sql }) => `${sql}\n;`),
       "SET LOCAL ROLE NONE; SET LOCAL search_path = pg_catalog, pg_temp;",
     ].join("\n");
     const { template, tenant } = inputs;
