@@ -38,6 +38,34 @@ export function renderFiles(folders: Folders, inputs: SchemaInputs): RenderedFil
   }
 }
 
+/**
+ * All files of a schema that is to be made, for its one transaction: with the template's seeds, which fill it once, before
+ * the tenant's own. A copy of another tenant's rows takes the place of the seeds.
+ *
+ * @throws ProviderError as `renderFiles`
+ */
+export async function filesOfNew(folders: Folders, inputs: SchemaInputs): Promise<RenderedFile[]> {
+  const files = await inTransaction(renderFiles(folders, inputs));
+  const seeds = inputs.copyOf === undefined ? renderSeeds(folders, inputs) : [];
+  const own = files.findIndex(({ origin }) => origin === "tenant");
+  return files.toSpliced(own < 0 ? files.length : own, 0, ...seeds);
+}
+
+function renderSeeds(folders: Folders, inputs: SchemaInputs): RenderedFile[] {
+  try {
+    const template = loadTemplate(folders.templates, inputs.template);
+    const { values } = checkVariables(template, inputs.variables);
+    return template.seeds.map((file) => ({
+      origin: "seed",
+      ...file,
+      sql: renderFile(folders.templates, template, file.name, values),
+    }));
+  } catch (error) {
+    if (error instanceof TemplateError) throw new ProviderError(`tenant ${inputs.tenant}: ${error.message}`);
+    throw error;
+  }
+}
+
 /** Files as they run inside of one transaction: without CONCURRENTLY, which an empty schema does not need. */
 export function inTransaction(files: readonly RenderedFile[]): Promise<RenderedFile[]> {
   return Promise.all(

@@ -28,7 +28,11 @@ export async function checkSchema(
     failures.push({ property: "template", reason: error.message });
   }
   if (olds !== undefined) failures.push(...fixedFaults(olds, news));
-  if (template !== undefined) failures.push(...(await templateFaults(dependencies, template, news)));
+  if (template !== undefined) {
+    // Seeds fill a schema that is made by this update, and no other.
+    const seeds = olds === undefined && news.copyOf === undefined ? template.seeds : [];
+    failures.push(...(await templateFaults(dependencies, template, news, seeds)));
+  }
   failures.push(...(await additionalFaults(dependencies, news)));
   return failures.map(({ property, reason }) => ({ property, reason: `tenant ${news.tenant}: ${reason}` }));
 }
@@ -135,6 +139,7 @@ async function templateFaults(
   { templates }: PostgresDependencies,
   template: Template,
   news: SchemaInputs,
+  seeds: readonly SqlFile[],
 ): Promise<CheckFailure[]> {
   const { values, faults } = checkVariables(template, news.variables);
   const failures: CheckFailure[] = faults.map(({ variable, message, allowed }) => ({
@@ -153,7 +158,7 @@ async function templateFaults(
     });
   }
   if (failures.length > 0) return failures;
-  for (const { name, sha256 } of template.files) {
+  for (const { name, sha256 } of [...template.files, ...seeds]) {
     const key = `${template.name}/${name} ${sha256} ${JSON.stringify(values)}`;
     const sql = renderFile(templates, template, name, values);
     const refused = await guardSql(key, sql, { concurrent: template.concurrent.includes(name) });

@@ -11,7 +11,7 @@ import { isTombstone, originOf } from "./catalogue.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import { differences } from "./drift.ts";
 import { codeOf, type Task } from "./faults.ts";
-import { inTransaction, renderFiles } from "./files.ts";
+import { filesOfNew, renderFiles } from "./files.ts";
 import { assertSource, type RecoveredInputs, takeRecordsSql } from "./database-recover.ts";
 import { type Live, readLive } from "./live.ts";
 import { applyMissing, asksForFilesOnly } from "./migrate.ts";
@@ -71,7 +71,7 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
     const server = pools.server(inputs.server);
     const live = await readLive(session, inputs, "full");
     const missing = filesToApply(live, renderFiles(dependencies, inputs), inputs);
-    const files = live.schema === null ? await inTransaction(missing) : leading(missing);
+    const files = live.schema === null ? await filesOfNew(dependencies, inputs) : leading(missing);
     const outside = differences(live, inputs, server).flatMap(({ asAdministrator }) => asAdministrator ?? []);
     await mendAsAdministrator(inputs, server, outside);
     const now = outside.length > 0 ? await readLive(session, inputs, "full") : live;
@@ -90,7 +90,7 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
       await session.script(mendScript(after, inputs, left, { ...options, files: [] }));
     }
     if (inputs.state !== "active") await endSessions(session, inputs);
-    return files.length < missing.length;
+    return live.schema !== null && files.length < missing.length;
   }
 
   /** What `mend` has left. */
@@ -133,7 +133,7 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
   return {
     async create(context, inputs, mark) {
       const server = pools.server(inputs.server);
-      const files = await inTransaction(renderFiles(dependencies, inputs));
+      const files = await filesOfNew(dependencies, inputs);
       const passwords = await verifiers(inputs);
       const look: Task = { subject: `tenant ${inputs.tenant}`, doing: "looking for the schema" };
       const before = await pools.run(inputs.server, look, (session) => readLive(session, inputs, "brief"), context);
