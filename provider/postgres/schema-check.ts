@@ -27,7 +27,7 @@ export async function checkSchema(
     if (!(error instanceof TemplateError)) throw error;
     failures.push({ property: "template", reason: error.message });
   }
-  if (olds !== undefined) failures.push(...fixedFaults(olds, news));
+  failures.push(...(olds === undefined ? copyFaults(news) : fixedFaults(olds, news)));
   if (template !== undefined) {
     // Seeds fill a schema that is made by this update, and no other.
     const seeds = olds === undefined && news.copyOf === undefined ? template.seeds : [];
@@ -75,6 +75,29 @@ function* plainFaults(
   for (const property of ["password", "readOnlyPassword"] as const) {
     if (!isUnknown(news[property]) && !/^[\x20-\x7e]+$/.test(news[property])) {
       yield { property, reason: "has to be printable ASCII text that is not empty" };
+    }
+  }
+}
+
+/** Of a schema that is made by this update. */
+function* copyFaults({ copyOf, tenant, schema }: SchemaInputs): Generator<CheckFailure> {
+  if (copyOf === undefined || isUnknown(copyOf)) return;
+  if (copyOf.tenant === tenant || copyOf.schema === schema) {
+    yield {
+      property: "copyOf",
+      reason: "copyOf names the tenant itself; allowed is another tenant of the same database",
+    };
+  }
+  for (const property of ["schema", "ownerRole"] as const) {
+    const name = copyOf[property];
+    if (isUnknown(name)) continue;
+    try {
+      identifier(name);
+      if (property === "schema" && reserved.test(name)) {
+        yield { property: "copyOf.schema", reason: `copyOf.schema is "${name}", which is no tenant's` };
+      }
+    } catch (error) {
+      yield { property: `copyOf.${property}`, reason: `copyOf.${property} is no legal name: ${messageOf(error)}` };
     }
   }
 }
