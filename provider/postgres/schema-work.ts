@@ -233,8 +233,10 @@ async function verifiers(inputs: SchemaInputs): Promise<Verifiers> {
   return { app, readOnly };
 }
 
+type Eventful = Pick<SchemaInputs, "state" | "password" | "readOnlyPassword">;
+
 /** What the audit trail calls a change. */
-export function eventOf(outputs: SchemaOutputs, news: SchemaInputs): string {
+export function eventOf(outputs: Eventful, news: Eventful): string {
   if (outputs.state !== news.state) {
     return { active: "resume", suspended: "suspend", offboarding: "offboard" }[news.state];
   }
