@@ -86,20 +86,16 @@ const keywords: Readonly<Record<string, string>> = {
   "parameter ACL": "PARAMETER",
 };
 
-/** @param outside - end of each sentence, which says what the role may have */
-export function reachDifferences(
-  reach: readonly Reach[],
-  outside = "outside of its schema",
-  should = "nothing outside of its schema",
-): Difference[] {
+/** @param beyond - what the roles are not to reach */
+export function reachDifferences(reach: readonly Reach[], beyond = "outside of its schema"): Difference[] {
   return reach.map((entry) => {
     const { role, by, type, object, database } = entry;
     const place = database === null ? object : `${entry.count} objects of the database ${database}`;
-    const told = { field: `role ${role}: ${place}`, should };
+    const told = { field: `role ${role}: ${place}`, should: `nothing ${beyond}` };
     if (by === "owner") {
       return {
         ...told,
-        sentence: `the role ${role} owns ${place}, ${outside}`,
+        sentence: `the role ${role} owns ${place}, ${beyond}`,
         is: "owner",
         byHand: [
           database === null
@@ -111,7 +107,7 @@ export function reachDifferences(
     if (by === "policy") {
       return {
         ...told,
-        sentence: `the role ${role} is named by ${place}, ${outside}`,
+        sentence: `the role ${role} is named by ${place}, ${beyond}`,
         is: "named",
         byHand: [`-- change or remove ${place}`],
       };
@@ -120,7 +116,7 @@ export function reachDifferences(
     const revoke = revokeSql(entry);
     return {
       ...told,
-      sentence: `the role ${role} has ${rights} on ${place}, ${outside}`,
+      sentence: `the role ${role} has ${rights} on ${place}, ${beyond}`,
       is: rights,
       ...(revoke === undefined
         ? { byHand: [revokeAdvice(entry)] }

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { compileFunction } from "node:vm";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Tenants, verifyTenantToken, withTenant } from "../../client/index.ts";
@@ -9,6 +10,13 @@ import { makeWorld, type World } from "../client/world.ts";
 const page = readFileSync(join(import.meta.dirname, "../../docs/applications.md"), "utf8");
 /** Each example without its imports: they are plain JavaScript, and run one after another. */
 const examples = [...page.matchAll(/```ts\n([^]*?)```/g)].map(([, code = ""]) => code.replaceAll(/^import .*$/gm, ""));
+
+/** Stands for a class: what `new` gives is what the function gives. */
+function made(give: () => object) {
+  return function () {
+    return give();
+  };
+}
 
 let world: World;
 beforeAll(async () => {
@@ -28,26 +36,14 @@ test.each(["bridge", "pool"] as const)(
       .sign(privateKey);
     const resolver = { resolve: () => Promise.resolve(route), forget: () => undefined };
     const given = {
-      pg: {
-        Pool: class {
-          constructor() {
-            return world.connections(1);
-          }
-        },
-      },
-      Resolver: class {
-        constructor() {
-          return resolver;
-        }
-      },
+      pg: { Pool: made(() => world.connections(1)) },
+      Resolver: made(() => resolver),
       ...{ Tenants, withTenant, verifyTenantToken, bearer, key: publicKey, poolOf: () => world.connections(1) },
       ...{ host: "", password: "", ca: "" },
     };
     expect(examples).toHaveLength(3);
-    const run = new Function(
-      ...Object.keys(given),
-      `return (async () => { ${examples.join("\n")}\nreturn bodies; })()`,
-    ) as (...values: unknown[]) => Promise<string[]>;
+    const code = `return (async () => { ${examples.join("\n")}\nreturn bodies; })()`;
+    const run = compileFunction(code, Object.keys(given)) as (...values: unknown[]) => Promise<string[]>;
     expect(await run(...Object.values(given))).toEqual([route.tenant, "a note"]);
     expect(
       await withTenant(world.connections(1), route, async (tx) => (await tx.query("SELECT FROM notes")).rowCount),
