@@ -2,15 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SqlFile } from "../provider/inputs.ts";
-import {
-  checkVariables,
-  extensionsOf,
-  loadTemplate,
-  renderFile,
-  sha256,
-  type Template,
-  TemplateError,
-} from "../templates/load.ts";
+import { loadTemplate, sha256, type Template, TemplateError } from "../templates/load.ts";
+import { checkVariables, extensionsOf, renderFile } from "../templates/values.ts";
 import { guardSql } from "../templates/sql-guard.ts";
 import type { TenantRecord } from "../tenants/load.ts";
 import type { MigrationFile } from "./kubernetes/migration-script.ts";

@@ -1,7 +1,7 @@
 /** Makes records of tenants out of what their files, profiles and the defaults say. */
 import type { BackupWaiver, StoreName, TenantState } from "../provider/inputs.ts";
 import { storeNames } from "../provider/inputs.ts";
-import { checkVariables } from "../templates/load.ts";
+import { checkVariables } from "../templates/values.ts";
 import { type FaultText, quote } from "./faults.ts";
 import { type Draft, Layers, type ProfileLayer, type SettingsLayer, type TenantLayer, nodeAt } from "./layers.ts";
 import {

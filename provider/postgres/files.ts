@@ -3,7 +3,8 @@ import { readFileSync, realpathSync } from "node:fs";
 import { resolve, sep } from "node:path";
 import { ProviderError } from "../handler.ts";
 import type { SchemaInputs, SqlFile } from "../inputs.ts";
-import { checkVariables, loadTemplate, renderFile, sha256, TemplateError } from "../../templates/load.ts";
+import { loadTemplate, sha256, TemplateError } from "../../templates/load.ts";
+import { checkVariables, renderFile } from "../../templates/values.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import type { RenderedFile } from "./script.ts";
 

@@ -1,7 +1,8 @@
 /** What of a tenant's schema can be refused at preview, all faults at once. Needs no server. */
 import { type CheckFailure, isUnknown } from "../handler.ts";
 import { type SchemaInputs, type SqlFile, tenantStates } from "../inputs.ts";
-import { checkVariables, loadTemplate, renderFile, type Template, TemplateError } from "../../templates/load.ts";
+import { loadTemplate, type Template, TemplateError } from "../../templates/load.ts";
+import { checkVariables, renderFile } from "../../templates/values.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import { editedText, readAdditional } from "./files.ts";
 import { identifier } from "./quote.ts";
