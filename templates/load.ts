@@ -17,8 +17,12 @@ export { sha256, type Template, TemplateError } from "./template.ts";
 const fileName = /^([0-9]{4})-[a-z0-9]+(?:-[a-z0-9]+)*\.sql$/;
 const templateName = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
 
-/** The first line of a file whose statements cannot run inside of a transaction. */
 const concurrentMark = /^-- tenancy: concurrently[ \t]*\r?\n/;
+
+/** Whether a file begins with the line that says that its statements cannot run inside of a transaction. */
+export function isConcurrentFile(text: string): boolean {
+  return concurrentMark.test(text);
+}
 
 /**
  * Names of the templates in a folder, sorted.
@@ -87,7 +91,7 @@ function readTemplate(root: string, name: string): Template {
     }
   }
   for (const { name: seed, text } of seeds) {
-    if (concurrentMark.test(text)) faults.push(`seed/${seed} cannot run outside of the tenant's transaction`);
+    if (isConcurrentFile(text)) faults.push(`seed/${seed} cannot run outside of the tenant's transaction`);
   }
   if (manifest === undefined || faults.length > 0) {
     throw new TemplateError(`template "${name}" has faults:\n${faults.map((fault) => `- ${fault}`).join("\n")}`);
@@ -99,7 +103,7 @@ function readTemplate(root: string, name: string): Template {
     extensions: manifest.extensions,
     tiers: manifest.tiers,
     files: files.map((file) => ({ name: file.name, sha256: file.sha256 })),
-    concurrent: files.filter(({ text }) => concurrentMark.test(text)).map((file) => file.name),
+    concurrent: files.filter(({ text }) => isConcurrentFile(text)).map((file) => file.name),
     seeds: seeds.map((file) => ({ name: `${seedFolder}/${file.name}`, sha256: file.sha256 })),
     vectors: manifest.vectors,
     appendOnly: manifest.appendOnly,

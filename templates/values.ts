@@ -63,6 +63,21 @@ export interface RenderOptions {
 }
 
 /**
+ * The text of one file, or seed, as it is on disk.
+ *
+ * @throws TemplateError when the file is not one of the template's, or has changed since it was loaded.
+ */
+export function readFile(root: string, template: Template, file: string): string {
+  const entry = [...template.files, ...template.seeds].find((candidate) => candidate.name === file);
+  if (entry === undefined) throw new TemplateError(`template "${template.name}" has no file "${file}"`);
+  const content = readFileSync(join(root, template.name, file));
+  if (sha256(content) !== entry.sha256) {
+    throw new TemplateError(`${template.name}/${file} changed while it was being used: run the command again`);
+  }
+  return content.toString("utf8");
+}
+
+/**
  * The SQL of one file, or seed, with its `{{placeholders}}` filled in.
  *
  * @throws TemplateError when the file is not one of the template's, has changed since it was loaded, or a value is
@@ -75,14 +90,9 @@ export function renderFile(
   values: TemplateVariables,
   options: RenderOptions = {},
 ): string {
-  const entry = [...template.files, ...template.seeds].find((candidate) => candidate.name === file);
-  if (entry === undefined) throw new TemplateError(`template "${template.name}" has no file "${file}"`);
-  const content = readFileSync(join(root, template.name, file));
-  if (sha256(content) !== entry.sha256) {
-    throw new TemplateError(`${template.name}/${file} changed while it was being used: run the command again`);
-  }
+  const content = readFile(root, template, file);
   const place = `${template.name}/${file}`;
-  return fillIn(template, content.toString("utf8"), values, options, place);
+  return fillIn(template, content, values, options, place);
 }
 
 /**
