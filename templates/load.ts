@@ -108,6 +108,7 @@ function readTemplate(root: string, name: string): Template {
     vectors: manifest.vectors,
     appendOnly: manifest.appendOnly,
     notAudited: manifest.notAudited,
+    retention: manifest.retention,
   };
 }
 

@@ -20,6 +20,8 @@ export interface Template {
   readonly vectors: readonly VectorColumn[];
   readonly appendOnly: readonly string[];
   readonly notAudited: readonly string[];
+  /** Whether it has what `tenancy retention` calls. */
+  readonly retention: boolean;
 }
 
 /** A fault of a template itself; the message holds all of them, one a line. */
