@@ -9,20 +9,13 @@ import { parse as parseYaml, YAMLParseError } from "yaml";
 import type { SqlFile } from "../provider/inputs.ts";
 import { messageOf } from "../provider/message.ts";
 import { type Manifest, manifestSchema } from "./manifest.ts";
-import { sha256, type Template, TemplateError } from "./template.ts";
+import { isConcurrentFile, sha256, type Template, TemplateError } from "./template.ts";
 import { allowedText, isAllowed, partitionPlaceholder, placeholder } from "./values.ts";
 
 export { sha256, type Template, TemplateError } from "./template.ts";
 
 const fileName = /^([0-9]{4})-[a-z0-9]+(?:-[a-z0-9]+)*\.sql$/;
 const templateName = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
-
-const concurrentMark = /^-- tenancy: concurrently[ \t]*\r?\n/;
-
-/** Whether a file begins with the line that says that its statements cannot run inside of a transaction. */
-export function isConcurrentFile(text: string): boolean {
-  return concurrentMark.test(text);
-}
 
 /**
  * Names of the templates in a folder, sorted.

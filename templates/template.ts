@@ -32,3 +32,10 @@ export class TemplateError extends Error {
 export function sha256(content: string | Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
 }
+
+const concurrentMark = /^-- tenancy: concurrently[ \t]*\r?\n/;
+
+/** Whether a file begins with the line that says that its statements cannot run inside of a transaction. */
+export function isConcurrentFile(text: string): boolean {
+  return concurrentMark.test(text);
+}

@@ -3,15 +3,15 @@
  * are judged once in the life of the process.
  */
 import type { TemplateVariables } from "../../provider/inputs.ts";
-import { isConcurrentFile } from "../load.ts";
-import { sha256, type Template } from "../template.ts";
+import { isConcurrentFile, sha256, type Template } from "../template.ts";
 import type { RenderOptions } from "../values.ts";
-import type { RuleId } from "./catalogue.ts";
+import { groups, type RuleId } from "./catalogue.ts";
 import { plainRendering, type Place, type Rendering, renderWithPlaces } from "./rendering.ts";
 import type { FileContext, Severity } from "./rule.ts";
 import { choicesOf } from "./samples.ts";
 import { Tables } from "./tables.ts";
-import { lintText, loadParser, type TextFault, unusedMark } from "./text.ts";
+import { loadParser } from "./source.ts";
+import { lintText, type TextFault, unusedMark } from "./text.ts";
 
 export interface LintFault extends Place {
   /** As in `ekn/0001-documents.sql`, or a tenant's file as the registry names it. */
@@ -99,7 +99,19 @@ export function faultText({ file, line, rule, message, fix }: LintFault): string
   return `${file}, line ${line}: ${message}. ${fix} [${rule}]`;
 }
 
-export function refusing(faults: readonly LintFault[]): LintFault[] {
+/**
+ * The faults that refuse a tenant, or a pool, as it is. A file that was applied is left alone: it cannot be edited any
+ * more, and refusing it would take nothing back. In a new schema every table is empty, and a migration costs nothing.
+ *
+ * @param applied - names of files as in `file` of a fault; undefined for a new tenant or pool
+ */
+export function refusing(faults: readonly LintFault[], applied: ReadonlySet<string> | undefined): LintFault[] {
+  return errorsOf(faults).filter(({ file, rule }) =>
+    applied === undefined ? !Object.hasOwn(groups.fleet, rule) : !applied.has(file),
+  );
+}
+
+export function errorsOf(faults: readonly LintFault[]): LintFault[] {
   return faults.filter(({ severity }) => severity === "error");
 }
 
@@ -156,7 +168,14 @@ function contextOf(
 ): FileContext {
   const tiers = template?.tiers ?? [];
   const pool = tiers.includes("pool");
-  return { kind, concurrent: isConcurrentFile(sql), pool, beside: pool && tiers.length > 1, prefixes, tables };
+  return {
+    kind,
+    concurrent: kind === "template" && isConcurrentFile(sql),
+    pool,
+    beside: pool && tiers.length > 1,
+    prefixes,
+    tables,
+  };
 }
 
 function judgeFile(file: string, rendering: Rendering, context: FileContext): Judged {

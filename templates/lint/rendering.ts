@@ -66,7 +66,7 @@ function placeIn(bytes: Buffer, offset: number): Place {
   const [tail = ""] = rest.split("\n", 1);
   return {
     line: before.split("\n").length,
-    column: [...before.slice(start)].length + 1,
+    column: Array.from(before.slice(start)).length + 1,
     excerpt: (before.slice(start) + tail).replace(/\r$/, ""),
   };
 }

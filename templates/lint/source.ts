@@ -1,5 +1,5 @@
 /** A file as statements and marks. PostgreSQL's own scanner tells comments from text that looks like one. */
-import { hasSqlDetails, parseSync, type ScanToken, scanSync } from "libpg-query";
+import { hasSqlDetails, loadModule, parseSync, type ScanToken, scanSync } from "libpg-query";
 import { messageOf } from "../../provider/message.ts";
 import type { Statement } from "./rule.ts";
 import { first, type Node } from "./tree.ts";
@@ -39,6 +39,11 @@ const markForm = /^-- tenancy: allow ([a-z]+(?:-[a-z]+)*): (\S.*\S)\s*$/;
 /** A reason that a reviewer can judge. */
 export const leastReason = 10;
 
+/** Loads the parser; before it the other functions throw. */
+export async function loadParser(): Promise<void> {
+  await loadModule();
+}
+
 /** @throws SourceError where PostgreSQL cannot parse it */
 export function readSource(sql: string): Source {
   if (sql.includes("\u0000")) throw new SourceError("holds a NUL character", 0);
@@ -49,7 +54,7 @@ export function readSource(sql: string): Source {
   } catch (error) {
     // The parser counts characters here, from 0, and tokens count bytes.
     const position = hasSqlDetails(error) ? (error.sqlDetails?.cursorPosition ?? 0) : 0;
-    const offset = Buffer.byteLength([...sql].slice(0, position).join(""), "utf8");
+    const offset = Buffer.byteLength(Array.from(sql).slice(0, position).join(""), "utf8");
     throw new SourceError(`cannot be parsed by PostgreSQL: ${messageOf(error)}`, offset);
   }
 }

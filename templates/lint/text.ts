@@ -1,5 +1,4 @@
 /** One file: every fault of it, at its place. */
-import { loadModule } from "libpg-query";
 import { isRule, type RuleId, rules } from "./catalogue.ts";
 import { fileFindings } from "./checks/files.ts";
 import { fleetFindings } from "./checks/fleet.ts";
@@ -7,6 +6,7 @@ import { functionFindings } from "./checks/functions.ts";
 import { nameFindings } from "./checks/names.ts";
 import { poolFindings } from "./checks/pool.ts";
 import { isAllowedKind, statementFindings, statementName } from "./checks/statements.ts";
+import { isConcurrentFile } from "../template.ts";
 import type { FileContext, Finding, Severity, Statement } from "./rule.ts";
 import { leastReason, type Mark, readSource, type Source, SourceError } from "./source.ts";
 
@@ -29,11 +29,6 @@ export interface TextResult {
   readonly unused: readonly Mark[];
 }
 
-/** Loads the parser; before it the other functions throw. */
-export async function loadParser(): Promise<void> {
-  await loadModule();
-}
-
 /** The statements' effects go into the tables of the context. */
 export function lintText(sql: string, context: FileContext): TextResult {
   let source: Source;
@@ -44,7 +39,7 @@ export function lintText(sql: string, context: FileContext): TextResult {
     return { faults: [fault("file", { rule: "parse", reason: error.message, location: error.offset }, 0)], unused: [] };
   }
   const used = new Set<Mark>();
-  const faults = [...markFaults(source)];
+  const faults = [...markFaults(source), ...placeFaults(sql, context)];
   for (const statement of source.statements) {
     const marks = source.marks.filter((mark) => mark.statement === statement.offset);
     for (const finding of distinct(findings(statement, source, context))) {
@@ -86,6 +81,13 @@ function* distinct(all: Iterable<Finding>): Generator<Finding> {
     if (!seen.has(key)) yield finding;
     seen.add(key);
   }
+}
+
+/** Only a template's file can run outside of the transaction. */
+function* placeFaults(sql: string, { kind }: FileContext): Generator<TextFault> {
+  if (kind !== "tenant" || !isConcurrentFile(sql)) return;
+  const reason = "begins with `-- tenancy: concurrently`, and a tenant's own file runs in the tenant's transaction";
+  yield fault("file", { rule: "concurrently-in-transaction", reason, fix: "Take the line and CONCURRENTLY out." }, 0);
 }
 
 function* markFaults({ malformed, marks }: Source): Generator<TextFault> {

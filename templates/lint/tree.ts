@@ -78,6 +78,7 @@ export function optionsOf(value: unknown): Map<string, unknown[]> {
 export function isOn(argument: unknown): boolean {
   if (argument === undefined) return true;
   const [, node] = first(argument);
-  const word = (text(node.sval) ?? (node.boolval === true ? "true" : String(node.ival ?? ""))).toLowerCase();
-  return ["true", "on", "yes", "1"].includes(word);
+  const number = isNode(node.ival) ? Number(node.ival.ival ?? 0) : Number(node.ival ?? Number.NaN);
+  if (node.boolval === true || number === 1) return true;
+  return ["true", "on", "yes", "1"].includes((text(node.sval) ?? "").toLowerCase());
 }

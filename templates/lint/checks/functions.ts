@@ -3,7 +3,7 @@ import { messageOf } from "../../../provider/message.ts";
 import { codeOf, type FunctionCode } from "../function-code.ts";
 import type { FileContext, Finding, Statement } from "../rule.ts";
 import { parseStatements, type Source } from "../source.ts";
-import { constantText, first, itemsOf, list, type Node, optionsOf, text, walk, words } from "../tree.ts";
+import { constantText, first, itemsOf, list, optionsOf, text, walk, words } from "../tree.ts";
 import { treeFindings } from "./names.ts";
 import { plpgsqlFindings } from "./plpgsql.ts";
 import { poolCodeFindings } from "./pool.ts";
@@ -33,8 +33,8 @@ export function* functionFindings(
   if (language === "plpgsql") {
     yield* plpgsqlFindings(statement, code, (part) => codeFindings(part, context));
   } else if (language === "sql" || (language === undefined && node.sql_body !== undefined)) {
-    if (node.sql_body !== undefined) yield* atomicFindings(node.sql_body);
-    yield* codeFindings(code, context);
+    if (node.sql_body === undefined) yield* codeFindings(code, context);
+    else yield* atomicFindings(node.sql_body, context);
   } else {
     const reason = `is written in ${language ?? "no language"}: allowed are sql and plpgsql`;
     yield { rule: "function-language", reason };
@@ -44,7 +44,8 @@ export function* functionFindings(
 function* optionFindings(name: string, value: unknown): Generator<Finding> {
   if (name === "set") {
     if (pinsSearchPath(value)) return;
-    const reason = "has a SET clause other than `SET search_path` to pg_catalog, extensions and pg_temp";
+    const reason =
+      "has a SET clause other than `SET search_path` to pg_catalog, extensions and pg_temp, or FROM CURRENT";
     yield { rule: "function-setting", reason };
   } else if (!["security", "language", "as", "volatility", "strict", "parallel", "cost", "rows"].includes(name)) {
     const reason = `has the option ${name.toUpperCase()}, which is not among those that a file may use`;
@@ -56,8 +57,9 @@ function pinsSearchPath(value: unknown): boolean {
   const [kind, node] = first(value);
   return (
     kind === "VariableSetStmt" &&
-    node.kind === "VAR_SET_VALUE" &&
     node.name === "search_path" &&
+    // FROM CURRENT pins the path that the tool has set for the file: the schema that the function is made in comes first.
+    (node.kind === "VAR_SET_CURRENT" || node.kind === "VAR_SET_VALUE") &&
     list(node.args).every((item) => pinnable.has(constantText(item) ?? "?"))
   );
 }
@@ -78,11 +80,12 @@ function* definerFindings(options: ReadonlyMap<string, unknown[]>, { pool }: Fil
 }
 
 /** The body of `BEGIN ATOMIC … END` is a part of the statement's own tree. */
-function* atomicFindings(body: unknown): Generator<Finding> {
-  const parts = [...walk(body)].flatMap(([, node]) => Object.keys(node)).filter((key) => key.endsWith("Stmt"));
+function* atomicFindings(body: unknown, { pool }: FileContext): Generator<Finding> {
+  const parts = [...walk(body)].flatMap(([, node]) => Object.keys(node)).filter((key) => /^[A-Z].*Stmt$/.test(key));
   for (const kind of new Set(parts)) {
     if (!dataStatements.has(kind) && kind !== "ReturnStmt") yield notData(kind, undefined);
   }
+  if (pool) yield* contextFindings(body, { text: "", place: (offset) => offset });
 }
 
 /** Statements of a function's code. */
@@ -120,7 +123,7 @@ function* inCode(findings: Iterable<Finding>, code: FunctionCode): Generator<Fin
 }
 
 /** Functions of a pool that make themselves another tenant, or believe the setting that says which one it is. */
-function* contextFindings(root: Node, code: FunctionCode): Generator<Finding> {
+function* contextFindings(root: unknown, code: FunctionCode): Generator<Finding> {
   for (const [, node] of walk(root)) {
     const name = words(node.funcname).at(-1);
     const setting = constantText(list(node.args)[0])?.toLowerCase();

@@ -92,14 +92,17 @@ function* expressionFindings(value: Node, code: FunctionCode, begin: number, fol
   const query = text(value.query) ?? "";
   switch (value.parseMode) {
     case 0:
-      return yield* follow(found(code, query, begin, query.startsWith("SELECT ") ? "SELECT " : "", ""));
+      yield* follow(found(code, query, begin, query.startsWith("SELECT ") ? "SELECT " : "", ""));
+      return;
     case 2:
-      return yield* follow(found(code, query, begin, "", "SELECT "));
+      yield* follow(found(code, query, begin, "", "SELECT "));
+      return;
     default: {
       // An assignment: `name := expression`, also with fields and subscripts.
       const sides = assignmentSides(query);
       if (sides === undefined) {
-        return yield { rule: "function-code", reason: `has an assignment that cannot be followed: ${query}` };
+        yield { rule: "function-code", reason: `has an assignment that cannot be followed: ${query}` };
+        return;
       }
       for (const side of sides) yield* follow(found(code, side, begin, "", "SELECT "));
     }
@@ -135,10 +138,11 @@ function assignmentSides(query: string): readonly [string, string] | undefined {
   return undefined;
 }
 
+/** The first word of each line. */
 function lineStarts(code: string): number[] {
   const starts = [0];
   for (let at = code.indexOf("\n"); at >= 0; at = code.indexOf("\n", at + 1)) starts.push(at + 1);
-  return starts;
+  return starts.map((start) => start + (/^[ \t]*/.exec(code.slice(start))?.[0].length ?? 0));
 }
 
 const dynamic: Finding = {

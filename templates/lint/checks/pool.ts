@@ -12,12 +12,14 @@ export function* poolFindings(statement: Statement, context: FileContext): Gener
   yield* tenantCalls(kind, node, context);
   switch (kind) {
     case "CreateStmt":
-      return yield* tableFindings(node, context);
+      yield* tableFindings(node, context);
+      return;
     case "AlterTableStmt":
       for (const command of nodesOf(node.cmds, "AlterTableCmd")) yield* alterationFindings(command, node, context);
       return;
     case "IndexStmt":
-      return yield* indexFindings(node);
+      yield* indexFindings(node);
+      return;
     case "ViewStmt":
       if (!invokes(node.options)) yield notInvoker(relationName(node.view));
       return;
@@ -32,7 +34,8 @@ export function* poolFindings(statement: Statement, context: FileContext): Gener
       return;
     case "CreateSeqStmt":
     case "AlterSeqStmt":
-      return yield* sequenceFindings(kind, node);
+      yield* sequenceFindings(kind, node);
+      return;
     case "RenameStmt":
       if (text(node.subname) === tenantColumn) {
         yield { rule: "pool-tenant-id", reason: `renames tenant_id of ${relationName(node.relation)}` };
@@ -100,7 +103,7 @@ const rowSecurity = new Set([
 ]);
 /** Whatever of a column makes a row somebody else's, or nobody's. */
 const columnChanges = new Set(["AT_DropColumn", "AT_DropNotNull", "AT_AlterColumnType", "AT_ColumnDefault"]);
-const allTriggers = new Set(["AT_DisableTrigAll", "AT_DisableTrigUser"]);
+const switchesTrigger = /^AT_(Enable|Disable)Trig/;
 
 function* alterationFindings(command: Node, statement: Node, context: FileContext): Generator<Finding> {
   const subtype = text(command.subtype) ?? "";
@@ -112,22 +115,28 @@ function* alterationFindings(command: Node, statement: Node, context: FileContex
   if (columnChanges.has(subtype) && command.name === tenantColumn) {
     yield { rule: "pool-tenant-id", reason: `changes tenant_id of ${name}` };
   }
-  if (allTriggers.has(subtype)) {
-    yield { rule: "pool-tool-object", reason: `switches all triggers of ${name} off, those of the audit included` };
+  if (switchesTrigger.test(subtype)) {
+    yield { rule: "pool-tool-object", reason: `switches a trigger of ${name}: those of the audit stay on` };
+  }
+  if (subtype === "AT_AddInherit" || subtype === "AT_DropInherit") {
+    yield {
+      rule: "pool-row-security",
+      reason: `changes what ${name} inherits: its rows would be under another policy`,
+    };
   }
   if (subtype === "AT_AddConstraint") yield* constraintFindings(definition, name, undefined, context);
   if (subtype === "AT_AddColumn") yield* columnConstraints(definition, name, context);
   if (subtype === "AT_SetRelOptions" || subtype === "AT_ResetRelOptions") {
     const options = optionsOf(itemsOf(command.def));
     const invoker = options.get("security_invoker");
-    const off = invoker !== undefined && (subtype === "AT_ResetRelOptions" || !invoker.every(isOn));
+    const off = invoker?.every((value) => subtype === "AT_SetRelOptions" && isOn(value)) === false;
     if (off) yield notInvoker(name);
   }
 }
 
 function invokes(options: unknown): boolean {
   const values = optionsOf(options).get("security_invoker");
-  return values !== undefined && values.every(isOn);
+  return values?.every(isOn) ?? false;
 }
 
 function notInvoker(view: string): Finding {

@@ -49,9 +49,9 @@ export const functionRules = {
   },
   "function-setting": {
     severity: error,
-    what: "A SET clause other than `SET search_path` to `pg_catalog`, `extensions` and `pg_temp`.",
+    what: "A SET clause other than `SET search_path` to `pg_catalog`, `extensions` and `pg_temp`, or `FROM CURRENT`.",
     why: "it changes role or settings of whoever calls",
-    fix: "Write SET search_path = pg_catalog, pg_temp, or nothing.",
+    fix: "Write SET search_path = pg_catalog, pg_temp, SET search_path FROM CURRENT, or nothing.",
     wrong: "CREATE FUNCTION plus(a integer) RETURNS integer LANGUAGE sql SET role = postgres AS 'SELECT a + 1';",
     right:
       "CREATE FUNCTION plus(a integer) RETURNS integer LANGUAGE sql SET search_path = pg_catalog, pg_temp AS 'SELECT a + 1';",
