@@ -25,7 +25,10 @@ export function lintCommand(): Command {
     .argument("[template...]", "only these templates (default: all of them, and every tenant's own files)")
     .option("--file <path>", "only this file")
     .option("--registry <path>", "file of the registry (default: tenants/registry.yaml of the project)")
-    .option("--templates <path>", "folder of the templates (default: templates/ of the project)")
+    .option(
+      "--templates <path>",
+      "folder of the templates, without --registry apart from any tenant (default: templates/ of the project)",
+    )
     .option("--json", "write one JSON object: ok, files, errors, warnings, faults")
     .option("--sarif", "write SARIF 2.1.0 for code scanning")
     .action(async (names: readonly string[], options: Options) => {
@@ -33,7 +36,10 @@ export function lintCommand(): Command {
       if (file !== undefined && names.length > 0) throw new UserError("Name templates, or one --file, not both.");
       if (json === true && sarif === true) throw new UserError("Choose --json or --sarif, not both.");
       const templates = resolve(options.templates ?? join(project, "templates"));
-      const registry = loadRegistry(options.registry ?? join(project, "tenants", "registry.yaml"), { templates });
+      const path = options.registry ?? join(project, "tenants", "registry.yaml");
+      // The project's registry names the project's templates, which another folder does not have.
+      const without = options.templates !== undefined && options.registry === undefined;
+      const registry = without ? undefined : loadRegistry(path, { templates });
       const report = await runLint({ templates, registry, names, file });
       const text =
         json === true

@@ -1,6 +1,7 @@
 /** The linter's findings for people, for programs, and for code scanning. */
 import type { Style } from "../../tenants/faults.ts";
-import { count, escapeText } from "../../tenants/faults.ts";
+import { count } from "../../tenants/faults.ts";
+import { plainLine } from "../../policies/runner/report.ts";
 import { fingerprint, sarifLog } from "../../policies/runner/sarif.ts";
 import { ruleIds, rules } from "../../templates/lint/catalogue.ts";
 import type { LintFault } from "../../templates/lint/lint.ts";
@@ -32,9 +33,9 @@ function faultLines(
   // A tab stays one, so that both lines are as wide.
   const padding = before.slice(from).map((character) => (character === "\t" ? "\t" : " ".repeat(width(character))));
   return [
-    `${place(`${escapeText(file)}:${line}:${column}`)} ${severity} ${label(`[${rule}]`)}`,
-    `  ${strong(escapeText(message))}`,
-    `  ${escapeText(fix)}`,
+    `${place(`${plainLine(file)}:${line}:${column}`)} ${severity} ${label(`[${rule}]`)}`,
+    `  ${strong(plainLine(message))}`,
+    `  ${plainLine(fix)}`,
     `  ${label(`${number} |`)} ${escapeLine(shown)}`,
     `  ${label(`${gutter} |`)} ${padding.join("")}^`,
   ].join("\n");
@@ -46,7 +47,7 @@ function width(character: string): number {
 }
 
 function escapeLine(text: string): string {
-  return text.split("\t").map(escapeText).join("\t");
+  return text.split("\t").map(plainLine).join("\t");
 }
 
 export function jsonReport({ files, faults }: LintReport): string {

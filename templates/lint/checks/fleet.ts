@@ -2,7 +2,7 @@
 import type { RuleId } from "../catalogue.ts";
 import type { FileContext, Finding, Statement } from "../rule.ts";
 import { type Column, columnOf, relationName, type Table } from "../tables.ts";
-import { first, itemsOf, list, type Node, nodesOf, text, walk, words } from "../tree.ts";
+import { first, itemsOf, list, type Node, nodesOf, placeOf, text, walk, words } from "../tree.ts";
 
 export function* fleetFindings({ kind, node }: Statement, context: FileContext): Generator<Finding> {
   const { tables, concurrent } = context;
@@ -11,7 +11,8 @@ export function* fleetFindings({ kind, node }: Statement, context: FileContext):
     case "AlterTableStmt": {
       if (node.objtype !== "OBJECT_TABLE" || !tables.filled(name)) return;
       for (const command of nodesOf(node.cmds, "AlterTableCmd")) {
-        yield* alterationFindings(command, name, context);
+        const location = placeOf(first(command.def)[1]);
+        for (const finding of alterationFindings(command, name, context)) yield { ...finding, location };
       }
       return;
     }

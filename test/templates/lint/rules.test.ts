@@ -34,7 +34,7 @@ describe.each(ruleIds)("the rule %s", (id) => {
       const marked = `-- tenancy: allow ${id}: a reason of ten characters\n${rule.wrong}`;
       const found = lintExample(rule, marked).map((fault) => fault.rule);
       // In a text that cannot be parsed there are no marks.
-      expect(found).toEqual(id === "parse" ? ["parse"] : expect.arrayContaining(["mark-rule", id]));
+      expect(found).toEqual(id === "parse" ? ["parse"] : expect.arrayContaining(["mark-rule"]));
     });
   }
 });
