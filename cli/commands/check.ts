@@ -69,7 +69,7 @@ function summary(file: string, { tenants }: Registry): string {
 
 // Whether colours fit the output is the caller's question: the report may be bound for another stream.
 const always = { validateStream: false };
-const colours: Style = {
+export const colours: Style = {
   place: (text) => styleText("cyan", text, always),
   label: (text) => styleText("dim", text, always),
   message: (text) => styleText("bold", text, always),
