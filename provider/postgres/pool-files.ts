@@ -83,7 +83,9 @@ function* statementFaults(kind: string, node: Node): Generator<string> {
       }
       // A bare word; a constant is held by another node.
       const word = isNode(value.String) ? text(value.String.sval) : undefined;
-      if (word !== undefined && (kept.has(word) || called.has(word))) seen.add(word);
+      const own =
+        kept.has(word ?? "") || called.has(word ?? "") || (kind === "DropStmt" && word?.startsWith("tenancy_"));
+      if (word !== undefined && own === true) seen.add(word);
       stack.push(...Object.values(value));
     }
   }
