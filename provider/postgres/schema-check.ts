@@ -35,7 +35,11 @@ export async function checkSchema(
     failures.push({ property: "template", reason: error.message });
   }
   if (olds !== undefined) failures.push(...fixedFaults(olds, news));
-  if (template !== undefined) failures.push(...(await templateFaults(dependencies, template, news)));
+  if (template !== undefined) {
+    // Seeds fill a schema that is made by this update, and no other.
+    const seeds = olds === undefined && news.copyOf === undefined ? template.seeds : [];
+    failures.push(...(await templateFaults(dependencies, template, news, seeds)));
+  }
   failures.push(...(await additionalFaults(dependencies, news)));
   return failures.map(({ property, reason }) => ({ property, reason: `tenant ${news.tenant}: ${reason}` }));
 }
@@ -165,6 +169,7 @@ export async function templateFaults(
   { templates }: Pick<PostgresDependencies, "templates">,
   template: Template,
   news: TemplateInputs,
+  seeds: readonly SqlFile[],
   options: RenderOptions = {},
   look: (sql: string) => Promise<readonly { readonly line: number; readonly reason: string }[]> = () =>
     Promise.resolve([]),
@@ -186,7 +191,7 @@ export async function templateFaults(
     });
   }
   if (failures.length > 0) return failures;
-  for (const { name, sha256 } of template.files) {
+  for (const { name, sha256 } of [...template.files, ...seeds]) {
     const key = `${template.name}/${name} ${sha256} ${JSON.stringify([values, options])}`;
     const sql = renderFile(templates, template, name, values, options);
     const refused = await guardSql(key, sql, { concurrent: template.concurrent.includes(name) });

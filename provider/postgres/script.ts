@@ -2,17 +2,19 @@
 import type { PostgresServer } from "../config.ts";
 import type { BackupWaiver, SchemaInputs } from "../inputs.ts";
 import type { Mark } from "../mark.ts";
-import { changeLock, eventSql, recordRemovalSql, recordSchemaSql } from "./catalogue.ts";
+import { changeLock, eventSql, type FileOrigin, originsSql, recordRemovalSql, recordSchemaSql } from "./catalogue.ts";
 import { defaultPrivilegesSql, type Difference, searchPath } from "./drift.ts";
 import type { Live } from "./live.ts";
 import { identifier, identifiers, integer, literal } from "./quote.ts";
 
 /** A file with its placeholders filled in. */
 export interface RenderedFile {
-  readonly origin: "template" | "tenant";
+  readonly origin: FileOrigin;
   readonly name: string;
   readonly sha256: string;
   readonly sql: string;
+  /** Its statements cannot run inside of a transaction: `inTransaction` makes it one that can. */
+  readonly concurrent?: boolean;
 }
 
 /** SCRAM verifiers of the two logins. */
@@ -60,7 +62,7 @@ export function createScript(inputs: SchemaInputs, options: ScriptOptions): stri
     `GRANT USAGE ON SCHEMA ${identifier(inputs.schema)} TO ${logins};`,
     ...defaultPrivilegesSql(inputs),
     ...asOwnerSql(inputs, options),
-    ...recordsSql(inputs, options),
+    ...recordsSql(inputs, { ...options, urn: options.mark.urn }),
     "COMMIT;",
   ].join("\n");
 }
@@ -92,7 +94,7 @@ export function mendScript(
     ...(live.schema === null ? [`GRANT USAGE ON SCHEMA ${schema} TO ${identifiers([appRole, readOnlyRole])};`] : []),
     ...found.flatMap(({ asOwner }) => asOwner ?? []),
     ...asOwnerSql(inputs, options),
-    ...recordsSql(inputs, options),
+    ...recordsSql(inputs, { ...options, urn: options.mark.urn }),
     "COMMIT;",
   ].join("\n");
 }
@@ -110,6 +112,13 @@ export function setRole(role: string): string {
 function asOwnerSql(inputs: SchemaInputs, { mark, files }: ScriptOptions): string[] {
   return [
     `COMMENT ON SCHEMA ${identifier(inputs.schema)} IS ${literal(JSON.stringify(mark))};`,
+    ...runFilesSql(inputs, files),
+  ];
+}
+
+/** Ends as the provisioner. */
+function runFilesSql(inputs: SchemaInputs, files: readonly RenderedFile[]): string[] {
+  return [
     `SET LOCAL search_path = ${identifier(inputs.schema)}, extensions, pg_catalog;`,
     // A file may end in a comment without a line end.
     ...files.map(({ sql }) => `${sql}\n;`),
@@ -119,15 +128,37 @@ function asOwnerSql(inputs: SchemaInputs, { mark, files }: ScriptOptions): strin
   ];
 }
 
-function recordsSql(inputs: SchemaInputs, { mark, files, event }: ScriptOptions): string[] {
+/** The rest of a transaction that has begun: files that a schema lacks, as its owner, and the records of it. */
+export function filesScript(inputs: SchemaInputs, records: Records): string {
+  return [
+    `SET LOCAL ROLE ${identifier(inputs.ownerRole)};`,
+    ...runFilesSql(inputs, records.files),
+    ...recordsSql(inputs, records),
+    "COMMIT;",
+  ].join("\n");
+}
+
+/** Says of a file that was applied statement by statement that it was. */
+export function recordScript(inputs: SchemaInputs, records: Records): string {
+  return ["BEGIN;", ...recordsSql(inputs, records), "COMMIT;"].join("\n");
+}
+
+interface Records {
+  readonly files: readonly RenderedFile[];
+  readonly urn: string;
+  readonly event: string;
+}
+
+function recordsSql(inputs: SchemaInputs, { files, urn, event }: Records): string[] {
   const applied = files.map(
     ({ origin, name, sha256 }) => `(${[inputs.schema, inputs.tenant, origin, name, sha256].map(literal).join(", ")})`,
   );
   return [
+    ...(files.some(({ origin }) => origin === "seed") ? [originsSql] : []),
     ...(applied.length > 0
       ? [`INSERT INTO platform.applied_files (schema_name, tenant, origin, name, sha256) VALUES ${applied.join(", ")};`]
       : []),
-    recordSchemaSql({ ...inputs, urn: mark.urn }),
+    recordSchemaSql({ ...inputs, urn }),
     eventSql(inputs.tenant, event, { store: "postgres", schema: inputs.schema, files: files.map(({ name }) => name) }),
   ];
 }
