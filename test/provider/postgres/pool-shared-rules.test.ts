@@ -315,3 +315,41 @@ test("the small template of these tests partitions its notes and nothing else", 
   );
   expect(tables).toContain("{{partition_by_tenant}}");
 });
+
+describe("a file that runs outside of a transaction", () => {
+  const index = (columns: string) =>
+    `-- tenancy: concurrently\nCREATE INDEX CONCURRENTLY folders_size ON folders (${columns});\n`;
+
+  test("runs in its place between others, and in a new pool within its transaction", async () => {
+    const inputs = poolInputs(place, "alone");
+    const outputs = await createPool(place, inputs);
+    place.addFile(inputs.template, "0002-size.sql", "ALTER TABLE folders ADD COLUMN size int;");
+    place.addFile(inputs.template, "0003-index.sql", index("tenant_id, size"));
+    place.addFile(inputs.template, "0004-more.sql", "CREATE TABLE more (tenant_id uuid NOT NULL);");
+    const news = { ...inputs, templateFiles: files(inputs.template) };
+    const after = await poolHandler(place.deps).update(poolContext("alone"), inputs.schema, outputs, news);
+    expect(await driftOf(place, news, after)).toEqual([]);
+    expect(
+      await place.admin("SELECT detail->'files' AS files FROM platform.events WHERE tenant = 'pool alone' ORDER BY id"),
+    ).toEqual([
+      { files: ["0001-tables.sql"] },
+      { files: ["0002-size.sql"] },
+      { files: ["0003-index.sql"] },
+      { files: ["0004-more.sql"] },
+    ]);
+    const anew = poolInputs(place, "anew", { template: inputs.template });
+    expect(await driftOf(place, anew, await createPool(place, anew))).toEqual([]);
+  });
+
+  test("that breaks a rule is refused before it runs", async () => {
+    const inputs = poolInputs(place, "unsafe");
+    const outputs = await createPool(place, inputs);
+    place.addFile(inputs.template, "0002-index.sql", index("name").replace("CREATE INDEX", "CREATE UNIQUE INDEX"));
+    const news = { ...inputs, templateFiles: files(inputs.template) };
+    const updating = poolHandler(place.deps).update(poolContext("unsafe"), inputs.schema, outputs, news);
+    await expect(updating).rejects.toThrow(
+      /the unique key folders_size of the table folders does not begin with tenant_id/,
+    );
+    expect(await driftOf(place, inputs, outputs)).toEqual([]);
+  });
+});

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pg from "pg";
+import type pg from "pg";
 import type { PoolInputs, PoolOutputs } from "../../../provider/inputs.ts";
 import type { PostgresServer } from "../../../provider/config.ts";
 import { type PostgresDependencies, postgresDependencies } from "../../../provider/postgres/dependencies.ts";
