@@ -10,6 +10,7 @@ import { baselineHandler } from "./postgres/baseline.ts";
 import { databaseHandler } from "./postgres/database.ts";
 import { postgresDependencies } from "./postgres/dependencies.ts";
 import { poolHandler } from "./postgres/pool-shared.ts";
+import { poolTenantHandler } from "./postgres/pool-tenant.ts";
 import { schemaHandler } from "./postgres/schema.ts";
 import { aclUserHandler } from "./redis/acl-user.ts";
 import type { AnyHandler } from "./rpc.ts";
@@ -34,6 +35,7 @@ export function createHandlers(options: HandlerOptions): ReadonlyMap<string, Any
     erase(schemaHandler(postgres)),
     erase(poolHandler(postgres)),
     erase(databaseHandler(postgres)),
+    erase(poolTenantHandler(postgres)),
     erase(aclUserHandler(options)),
     erase(prefixHandler(options)),
     erase(credentialsFileHandler()),

@@ -55,8 +55,8 @@ export function leading(files: readonly RenderedFile[]): RenderedFile[] {
 export function locate(
   error: unknown,
   script: string,
-  files: readonly RenderedFile[],
-  inputs: SchemaInputs,
+  files: readonly Pick<RenderedFile, "name" | "sql">[],
+  inputs: Pick<SchemaInputs, "tenant">,
   kept = "Nothing of the tenant was made; correct the file and run the command again.",
 ): unknown {
   if (!(error instanceof Error) || !("position" in error) || error.position === undefined) return error;

@@ -85,7 +85,7 @@ async function filesFaults(
       : faults;
   };
   const options = { partitions: isUnknown(news.partitions) ? 0 : news.partitions };
-  const failures = await templateFaults(dependencies, template, news, template.seeds, options, look);
+  const failures = await templateFaults(dependencies, template, news, options, look, template.seeds);
   if (failures.length === 0 && options.partitions > 0) {
     const { values } = checkVariables(template, news.variables);
     const text = (partitions: number) =>

@@ -7,7 +7,6 @@ import { changeLock, eventSql } from "./catalogue.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import type { Difference } from "./difference.ts";
 import type { Task } from "./faults.ts";
-import { inTransaction } from "./files.ts";
 import type { Live } from "./live.ts";
 import type { Session } from "./pool.ts";
 import { grantApplicationSql, loginDifferences, roleDifferences } from "./pool-drift.ts";
@@ -162,7 +161,7 @@ export async function makePool(
       "SET LOCAL ROLE NONE;",
     ].join("\n"),
   );
-  const files = await inTransaction(template.files);
+  const { files } = template;
   await bringForward(dependencies, session, inputs, template, undefined, files);
   await session.script([...recordsSql(inputs, files, "create"), "COMMIT;"].join("\n"));
 }

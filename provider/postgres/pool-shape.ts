@@ -5,7 +5,6 @@ import type { PostgresDependencies } from "./dependencies.ts";
 import type { Difference } from "./difference.ts";
 import { shapeDifferences } from "./drift-shape.ts";
 import type { Session } from "./pool.ts";
-import { inTransaction } from "./files.ts";
 import { applyFiles, faultsText, type PoolTemplate, partitionsSql } from "./pool-files.ts";
 import { readCatalogue, subjectOf } from "./pool-live.ts";
 import { poolFaults } from "./pool-rules.ts";
@@ -71,7 +70,7 @@ async function fill(
   const groups = [names.appRole, names.readOnlyRole].map((role) => `CREATE ROLE ${identifier(role)} NOLOGIN;`);
   const owner = setRole(names.ownerRole);
   await session.script([...groups, owner, ...infrastructureSql(place), "SET LOCAL ROLE NONE;"].join("\n"));
-  await applyFiles(session, place, await inTransaction(files), []);
+  await applyFiles(session, place, files, []);
   const catalogue = await readCatalogue(session, place);
   const faults = poolFaults(catalogue, place);
   if (faults.length > 0) throw new ProviderError(faultsText(inputs, files, faults));

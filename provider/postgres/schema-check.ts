@@ -34,11 +34,11 @@ export async function checkSchema(
     if (!(error instanceof TemplateError)) throw error;
     failures.push({ property: "template", reason: error.message });
   }
-  if (olds !== undefined) failures.push(...fixedFaults(olds, news));
+  failures.push(...(olds === undefined ? copyFaults(news) : fixedFaults(olds, news)));
   if (template !== undefined) {
     // Seeds fill a schema that is made by this update, and no other.
     const seeds = olds === undefined && news.copyOf === undefined ? template.seeds : [];
-    failures.push(...(await templateFaults(dependencies, template, news, seeds)));
+    failures.push(...(await templateFaults(dependencies, template, news, {}, undefined, seeds)));
   }
   failures.push(...(await additionalFaults(dependencies, news)));
   return failures.map(({ property, reason }) => ({ property, reason: `tenant ${news.tenant}: ${reason}` }));
@@ -92,6 +92,29 @@ export function* placeFaults(
   const roles = [news.ownerRole, news.appRole, news.readOnlyRole];
   if (new Set(roles).size < roles.length) {
     yield { property: "appRole", reason: `the three roles need three names, received ${roles.join(", ")}` };
+  }
+}
+
+/** Of a schema that is made by this update. */
+function* copyFaults({ copyOf, tenant, schema }: SchemaInputs): Generator<CheckFailure> {
+  if (copyOf === undefined || isUnknown(copyOf)) return;
+  if (copyOf.tenant === tenant || copyOf.schema === schema) {
+    yield {
+      property: "copyOf",
+      reason: "copyOf names the tenant itself; allowed is another tenant of the same database",
+    };
+  }
+  for (const property of ["schema", "ownerRole"] as const) {
+    const name = copyOf[property];
+    if (isUnknown(name)) continue;
+    try {
+      identifier(name);
+      if (property === "schema" && reserved.test(name)) {
+        yield { property: "copyOf.schema", reason: `copyOf.schema is "${name}", which is no tenant's` };
+      }
+    } catch (error) {
+      yield { property: `copyOf.${property}`, reason: `copyOf.${property} is no legal name: ${messageOf(error)}` };
+    }
   }
 }
 
@@ -169,10 +192,10 @@ export async function templateFaults(
   { templates }: Pick<PostgresDependencies, "templates">,
   template: Template,
   news: TemplateInputs,
-  seeds: readonly SqlFile[],
   options: RenderOptions = {},
   look: (sql: string) => Promise<readonly { readonly line: number; readonly reason: string }[]> = () =>
     Promise.resolve([]),
+  seeds: readonly SqlFile[] = [],
 ): Promise<CheckFailure[]> {
   const { values, faults } = checkVariables(template, news.variables);
   const failures: CheckFailure[] = faults.map(({ variable, message, allowed }) => ({

@@ -8,16 +8,26 @@ import type { SchemaInputs, SchemaOutputs } from "../inputs.ts";
 import { assertAdoptable, type Mark, parseMark } from "../mark.ts";
 import { assertInstance, filesToApply, leading, locate } from "./applied.ts";
 import { isTombstone, originOf } from "./catalogue.ts";
+import { beginCopy, copyRows, isCopy } from "./copy.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import { differences } from "./drift.ts";
 import { codeOf, type Task } from "./faults.ts";
 import { filesOfNew, renderFiles } from "./files.ts";
 import { assertSource, type RecoveredInputs, takeRecordsSql } from "./database-recover.ts";
 import { type Live, readLive } from "./live.ts";
+import { identifiers } from "./quote.ts";
 import { applyMissing, asksForFilesOnly } from "./migrate.ts";
 import type { Session } from "./pool.ts";
 import { mendShape } from "./schema-read.ts";
-import { createScript, mendScript, type RenderedFile, type ScriptOptions, type Verifiers } from "./script.ts";
+import {
+  createEnd,
+  createInside,
+  createScript,
+  mendScript,
+  type RenderedFile,
+  type ScriptOptions,
+  type Verifiers,
+} from "./script.ts";
 import { scramVerifier } from "./scram.ts";
 import { endSessions, findData } from "./sessions.ts";
 
@@ -113,6 +123,12 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
   ): Promise<boolean> {
     const live = await readLive(session, inputs, "brief");
     assertFree(live.row, inputs.tenant, context.urn);
+    if (live.schema === null && inputs.copyOf !== undefined) {
+      throw new ProviderError(
+        `tenant ${inputs.tenant}: it shall be a copy, and of an earlier one its roles are left without their schema. ` +
+          `Remove them: DROP ROLE ${identifiers(Object.keys(live.roles))};`,
+      );
+    }
     const found = parseMark(live.schema?.comment);
     // The answer to a COMMIT of this very call was lost.
     if (found?.token === mark.token) return false;
@@ -138,13 +154,20 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
       const look: Task = { subject: `tenant ${inputs.tenant}`, doing: "looking for the schema" };
       const before = await pools.run(inputs.server, look, (session) => readLive(session, inputs, "brief"), context);
       assertFree(before.row, inputs.tenant, context.urn);
-      const script = createScript(inputs, { server, mark, verifiers: passwords, files, event: "create" });
+      const options: ScriptOptions = { server, mark, verifiers: passwords, files, event: "create" };
+      const copy = isCopy(inputs) ? inputs : undefined;
+      const script = copy === undefined ? createScript(inputs, options) : createInside(inputs, options);
       const left = await pools.run(
         inputs.server,
         { subject: `tenant ${inputs.tenant}`, doing: `creating the schema ${inputs.schema}` },
         async (session) => {
           try {
+            if (copy !== undefined) await beginCopy(session, context, copy);
             await session.script(script);
+            if (copy !== undefined) {
+              await copyRows(session, context, copy);
+              await session.script(createEnd(inputs, options));
+            }
             return false;
           } catch (error) {
             if (!duplicates.has(codeOf(error) ?? "")) throw locate(error, script, files, inputs);
@@ -210,8 +233,10 @@ async function verifiers(inputs: SchemaInputs): Promise<Verifiers> {
   return { app, readOnly };
 }
 
+type Eventful = Pick<SchemaInputs, "state" | "password" | "readOnlyPassword">;
+
 /** What the audit trail calls a change. */
-export function eventOf(outputs: SchemaOutputs, news: SchemaInputs): string {
+export function eventOf(outputs: Eventful, news: Eventful): string {
   if (outputs.state !== news.state) {
     return { active: "resume", suspended: "suspend", offboarding: "offboard" }[news.state];
   }

@@ -38,6 +38,20 @@ const lockTimeout = "SET LOCAL lock_timeout = '10s';";
 
 /** Everything of a new tenant. */
 export function createScript(inputs: SchemaInputs, options: ScriptOptions): string {
+  return ["BEGIN;", ...makeSql(inputs, options), createEnd(inputs, options)].join("\n");
+}
+
+/** The same for a transaction that has begun, but for its records and its end. */
+export function createInside(inputs: SchemaInputs, options: ScriptOptions): string {
+  return makeSql(inputs, options).join("\n");
+}
+
+/** The records, and the end of the transaction. */
+export function createEnd(inputs: SchemaInputs, options: ScriptOptions): string {
+  return [...recordsSql(inputs, { ...options, urn: options.mark.urn }), "COMMIT;"].join("\n");
+}
+
+function makeSql(inputs: SchemaInputs, options: ScriptOptions): string[] {
   const { ownerRole, appRole, readOnlyRole } = inputs;
   const database = identifier(options.server.database);
   const logins = identifiers([appRole, readOnlyRole]);
@@ -46,7 +60,7 @@ export function createScript(inputs: SchemaInputs, options: ScriptOptions): stri
     `CREATE ROLE ${identifier(name)} ${open ? "LOGIN" : "NOLOGIN"} NOINHERIT NOBYPASSRLS ` +
     `CONNECTION LIMIT ${integer(limit)} PASSWORD ${literal(verifier)};`;
   return [
-    `BEGIN; SET LOCAL createrole_self_grant = '';`,
+    "SET LOCAL createrole_self_grant = '';",
     login(appRole, inputs.connectionLimit, options.verifiers.app),
     login(readOnlyRole, inputs.readOnlyConnectionLimit, options.verifiers.readOnly),
     // Only the owner is a role to SET ROLE to: the server walks every such membership after each change of roles.
@@ -62,9 +76,7 @@ export function createScript(inputs: SchemaInputs, options: ScriptOptions): stri
     `GRANT USAGE ON SCHEMA ${identifier(inputs.schema)} TO ${logins};`,
     ...defaultPrivilegesSql(inputs),
     ...asOwnerSql(inputs, options),
-    ...recordsSql(inputs, { ...options, urn: options.mark.urn }),
-    "COMMIT;",
-  ].join("\n");
+  ];
 }
 
 /** What is left to do for a tenant that is there: mends every difference, sets passwords, applies new files. */

@@ -38,7 +38,8 @@ export class ReferenceShapes {
           "SET LOCAL ROLE NONE; SET LOCAL search_path = pg_catalog, pg_temp;",
         ].join("\n"),
       );
-    return this.filled({ ...inputs, subject: `tenant ${inputs.tenant}` }, sqlOf(files), fill);
+    const by = files.map(({ sql }) => sql);
+    return this.filled({ ...inputs, subject: `tenant ${inputs.tenant}` }, by, fill);
   }
 
   /**
@@ -90,10 +91,6 @@ export class ReferenceShapes {
       },
     );
   }
-}
-
-function sqlOf(files: readonly { readonly sql: string }[]): string[] {
-  return files.map(({ sql }) => sql);
 }
 
 const shapes = new WeakMap<PostgresDependencies, ReferenceShapes>();

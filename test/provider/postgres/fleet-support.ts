@@ -1,5 +1,5 @@
 /** Templates of a test's own, and tenants of them that are brought forward. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { SchemaInputs } from "../../../provider/inputs.ts";
@@ -18,7 +18,9 @@ export class Fleet {
 
   /** Adds or overwrites files of a template by their names; `seed/…` among them. */
   write(template: string, files: Readonly<Record<string, string>>): void {
-    for (const [name, text] of Object.entries({ "template.yaml": "description: A test's.\n", ...files })) {
+    const manifest = join(this.templates, template, "template.yaml");
+    const plain = existsSync(manifest) ? {} : { "template.yaml": "description: A test's.\n" };
+    for (const [name, text] of Object.entries({ ...plain, ...files })) {
       const path = join(this.templates, template, name);
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, text);

@@ -75,7 +75,9 @@ export async function poolPlace(withApplication = true): Promise<PoolPlaceOfTest
   await baseline(shared);
   await shared.pools.close();
   await baseline({ ...deps, templates: join(projectDir, "templates") });
-  if (withApplication) {
+  // Where the Baseline has not made it.
+  const [there] = await admin("SELECT FROM pg_roles WHERE rolname = $1", [application.user]);
+  if (withApplication && there === undefined) {
     await deps.pools.run("main", { subject: "test", doing: "making the trusted login" }, (session) =>
       session.script(
         `CREATE ROLE ${application.user} LOGIN NOINHERIT PASSWORD '${application.password}';
