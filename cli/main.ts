@@ -5,6 +5,7 @@ import { credentialsCommand } from "./commands/credentials.ts";
 import { driftCommand } from "./commands/drift.ts";
 import { editCommands } from "./commands/edit.ts";
 import { engineCommand } from "./commands/engine.ts";
+import { migrationsCommand } from "./commands/migrations.ts";
 import { adoptCommand, operationCommands } from "./commands/operations.ts";
 import { planCommand } from "./commands/plan.ts";
 import { poolCheckCommand } from "./commands/pool-check.ts";
@@ -23,6 +24,7 @@ const commands = [
   ...editCommands(),
   ...operationCommands(),
   statusCommand(),
+  migrationsCommand(),
   verifyCommand(),
   verifyNamespacesCommand(),
   driftCommand(),
