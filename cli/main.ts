@@ -6,6 +6,7 @@ import { driftCommand } from "./commands/drift.ts";
 import { editCommands } from "./commands/edit.ts";
 import { engineCommand } from "./commands/engine.ts";
 import { lintCommand } from "./commands/lint.ts";
+import { migrationsCommand } from "./commands/migrations.ts";
 import { adoptCommand, operationCommands } from "./commands/operations.ts";
 import { planCommand } from "./commands/plan.ts";
 import { poolCheckCommand } from "./commands/pool-check.ts";
@@ -25,6 +26,7 @@ const commands = [
   ...editCommands(),
   ...operationCommands(),
   statusCommand(),
+  migrationsCommand(),
   verifyCommand(),
   verifyNamespacesCommand(),
   driftCommand(),
