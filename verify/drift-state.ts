@@ -101,8 +101,14 @@ function secretsFor(
 ): Readonly<Record<string, string | undefined>> {
   const { postgres, redis, storage, neo4j } = connections ?? {};
   switch (type) {
-    case "tenancy:postgres:Baseline":
-      return { provisionerPassword: platform.postgres[textOf(outputs.server) ?? ""]?.provisioner.password };
+    case "tenancy:postgres:Baseline": {
+      const server = platform.postgres[textOf(outputs.server) ?? ""];
+      return {
+        provisionerPassword: server?.provisioner.password,
+        resolverPassword: server?.resolver?.password,
+        applicationPassword: server?.application?.password,
+      };
+    }
     case "tenancy:postgres:Schema":
     case "tenancy:postgres:Database":
       return { password: postgres?.password, readOnlyPassword: postgres?.readOnlyPassword };

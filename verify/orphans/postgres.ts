@@ -105,6 +105,7 @@ export async function findOrphans(session: Session, search: PostgresOrphanSearch
     ...others.flatMap(({ schema }) => (schema === null ? [] : ["owner", "app", "ro"].map((end) => `${schema}_${end}`))),
     server.provisioner.user,
     ...(server.resolver === undefined ? [] : [server.resolver.user]),
+    ...(server.application === undefined ? [] : [server.application.user]),
     ...(server.admin === undefined ? [] : [server.admin.user]),
   ]);
   const [found] = await session.query<{ facts: Facts }>(factsSql, [ownSchemas, [...schemas], [...roles], limit + 1]);
