@@ -2,7 +2,8 @@
 import type { PoolTenantInputs } from "../inputs.ts";
 import { reachSql } from "./drift-reach.ts";
 import { type Live, rightsOf, roleJson } from "./live.ts";
-import { loginsTable, membersTable, within } from "./pool-sql.ts";
+import { auditTable, loginsTable, membersTable, within } from "./pool-sql.ts";
+import { asOwnerOf } from "./pool-tenant-rows.ts";
 import type { Session } from "./pool.ts";
 import { setRole } from "./script.ts";
 
@@ -22,6 +23,8 @@ export interface LiveLogin {
 export interface LivePoolTenant extends Pick<Live, "roles" | "memberships" | "databaseRights" | "reach" | "row"> {
   /** Whether the pool's schema is there, with the table of its members. */
   readonly pool: boolean;
+  /** Whether the pool knows the provisioner's login, which without that sees no row. */
+  readonly provisioner: boolean;
   /** Members with the tenant's id in the registry or with its `tenant_id`: one at most where all is well. */
   readonly members: readonly LiveMember[];
   /** Bonds of the tenant's logins, and other logins that are bound to the tenant. */
@@ -50,7 +53,8 @@ SELECT json_build_object(
     FROM platform.tenants WHERE id = $3)
 ) AS live`;
 
-type Seen = Omit<LivePoolTenant, "members" | "logins">;
+type Bonds = Pick<LivePoolTenant, "provisioner" | "members" | "logins">;
+type Seen = Omit<LivePoolTenant, keyof Bonds>;
 
 export async function readPoolTenant(session: Session, inputs: PoolTenantInputs): Promise<LivePoolTenant> {
   const roles = [inputs.appRole, inputs.readOnlyRole];
@@ -59,15 +63,12 @@ export async function readPoolTenant(session: Session, inputs: PoolTenantInputs)
   const [row] = await session.query<{ live: Seen }>(liveSql, values);
   if (row === undefined) throw new Error("the server gave no answer");
   const { live } = row;
-  return { ...live, ...(live.pool ? await readBonds(session, inputs, roles) : { members: [], logins: [] }) };
+  if (!live.pool) return { ...live, provisioner: false, members: [], logins: [] };
+  return { ...live, ...(await readBonds(session, inputs, roles)) };
 }
 
 /** Only the owner reads who is a member. */
-async function readBonds(
-  session: Session,
-  inputs: PoolTenantInputs,
-  roles: readonly string[],
-): Promise<Pick<LivePoolTenant, "members" | "logins">> {
+async function readBonds(session: Session, inputs: PoolTenantInputs, roles: readonly string[]): Promise<Bonds> {
   await session.query("BEGIN");
   await session.script(setRole(inputs.ownerRole));
   const members = await session.query<LiveMember & Record<string, unknown>>(
@@ -80,8 +81,29 @@ async function readBonds(
      WHERE tenant_id = $1 OR login = ANY ($2) ORDER BY login`,
     [inputs.tenantId, roles],
   );
+  const provisioner = await session.query(
+    `SELECT FROM ${within(inputs, loginsTable)} WHERE login = session_user AND kind = 'provisioner'`,
+  );
   await session.query("ROLLBACK");
-  return { members, logins };
+  return { provisioner: provisioner.length > 0, members, logins };
+}
+
+/**
+ * Keeps the time of the tenant's last write in the catalogue, by the audit. Reads leave no trace in tables that many
+ * tenants share.
+ */
+export async function recordLastWrite(session: Session, inputs: PoolTenantInputs): Promise<void> {
+  await session.script(`BEGIN; ${asOwnerOf(inputs)}`);
+  const [last] = await session.query<{ at: string }>(
+    `SELECT at::text FROM ${within(inputs, auditTable)} WHERE tenant_id = $1 ORDER BY id DESC LIMIT 1`,
+    [inputs.tenantId],
+  );
+  await session.query("ROLLBACK");
+  if (last === undefined) return;
+  await session.query(
+    "UPDATE platform.tenants SET last_activity = greatest(last_activity, $1::timestamptz) WHERE id = $2",
+    [last.at, inputs.tenant],
+  );
 }
 
 /** The tenant's own row of the members; undefined where it has none. */
