@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { CopySource } from "../provider/inputs.ts";
 import { Schema } from "../provider/resources.ts";
 import { postgresNames } from "./naming.ts";
 import { passwordOutput } from "./secrets.ts";
@@ -16,6 +17,11 @@ export interface TenantSchemaArgs extends SchemaContentArgs {
    * @default none
    */
   readonly application?: string;
+  /**
+   * A tenant in the same database whose rows a new schema is filled with. Read when the schema is made, never again.
+   * @default none
+   */
+  readonly copyOf?: CopySource;
 }
 
 /**
@@ -47,6 +53,7 @@ export class TenantSchema extends pulumi.ComponentResource {
         ...names,
         ...schemaInputs(args),
         application: args.application,
+        copyOf: args.copyOf,
         password: passwordOutput(args.secret, args.tenant, "postgres/app", rotation),
         readOnlyPassword: passwordOutput(args.secret, args.tenant, "postgres/read-only", rotation),
       },

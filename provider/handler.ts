@@ -30,6 +30,11 @@ export interface CallContext {
   readonly status: (message: string) => void;
   /** Told of each thing that `read` finds to differ; its sentence stands in `drift`, too. */
   readonly found?: (finding: Finding) => void;
+  /**
+   * Whether a refresh found the live object to differ, in an update.
+   * Left out: it may have, and an update looks at everything.
+   */
+  readonly drifted?: boolean;
   /** Aborted when the engine cancels. */
   readonly signal: AbortSignal;
 }

@@ -221,9 +221,13 @@ export class ProviderServer {
     const handler = this.#handler(urn);
     const olds = fromStruct(request.getOlds());
     const news = fromStruct(request.getNews());
+    const context = {
+      ...this.#context(urn),
+      ...(request.hasOldInputs() ? { drifted: "drift" in fromStruct(request.getOldInputs()) } : {}),
+    };
     const outputs = request.getPreview()
       ? { ...olds, ...news, ...handler.preview?.(news, olds) }
-      : await handler.update(this.#context(urn), request.getId(), olds, news);
+      : await handler.update(context, request.getId(), olds, news);
     return new proto.UpdateResponse().setProperties(toStruct(outputs, handler.secrets));
   }
 

@@ -19,6 +19,12 @@ export async function checkDatabase(
   const { pools } = dependencies;
   const own = [...databaseFaults(news), ...connectionFaults(news), ...sharedFaults(dependencies, news)];
   own.push(...recoveryFaults(news));
+  if (news.copyOf !== undefined && olds === undefined) {
+    const reason =
+      "copyOf is for a schema in a shared database: a database of its own has no other tenant's rows to copy. " +
+      "Make it without data, or restore it from the other tenant's backups";
+    own.push({ property: "copyOf", reason });
+  }
   if (!isUnknown(news.extensions)) own.push(...extensionFaults(news.extensions));
   if (news.catalogue !== undefined && !isUnknown(news.catalogue) && !pools.names().includes(news.catalogue)) {
     const has = pools.names().join(", ") || "none";

@@ -3,6 +3,7 @@ import { readFileSync, realpathSync } from "node:fs";
 import { resolve, sep } from "node:path";
 import { ProviderError } from "../handler.ts";
 import type { SchemaInputs, SqlFile } from "../inputs.ts";
+import { withoutConcurrently } from "../../templates/concurrent.ts";
 import {
   checkVariables,
   loadTemplate,
@@ -52,12 +53,50 @@ export function renderTemplate(
       if (digest !== file.sha256) {
         throw new ProviderError(`${subject}: ${changedText(`${template.name}/${file.name}`)}`);
       }
-      return { origin: "template", ...file, sql: renderFile(templates, template, file.name, values, options) };
+      const sql = renderFile(templates, template, file.name, values, options);
+      return { origin: "template", ...file, sql, concurrent: template.concurrent.includes(file.name) };
     });
   } catch (error) {
     if (error instanceof TemplateError) throw new ProviderError(`${subject}: ${error.message}`);
     throw error;
   }
+}
+
+/**
+ * All files of a schema that is to be made, for its one transaction: with the template's seeds, which fill it once, before
+ * the tenant's own. A copy of another tenant's rows takes the place of the seeds.
+ *
+ * @throws ProviderError as `renderFiles`
+ */
+export async function filesOfNew(folders: Folders, inputs: SchemaInputs): Promise<RenderedFile[]> {
+  const files = await inTransaction(renderFiles(folders, inputs));
+  const seeds = inputs.copyOf === undefined ? renderSeeds(folders, inputs) : [];
+  const own = files.findIndex(({ origin }) => origin === "tenant");
+  return files.toSpliced(own < 0 ? files.length : own, 0, ...seeds);
+}
+
+function renderSeeds(folders: Folders, inputs: SchemaInputs): RenderedFile[] {
+  try {
+    const template = loadTemplate(folders.templates, inputs.template);
+    const { values } = checkVariables(template, inputs.variables);
+    return template.seeds.map((file) => ({
+      origin: "seed",
+      ...file,
+      sql: renderFile(folders.templates, template, file.name, values),
+    }));
+  } catch (error) {
+    if (error instanceof TemplateError) throw new ProviderError(`tenant ${inputs.tenant}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Files as they run inside of one transaction: without CONCURRENTLY, which an empty schema does not need. */
+export function inTransaction(files: readonly RenderedFile[]): Promise<RenderedFile[]> {
+  return Promise.all(
+    files.map(async (file) =>
+      file.concurrent === true ? { ...file, sql: await withoutConcurrently(file.sql), concurrent: false } : file,
+    ),
+  );
 }
 
 /** The text of a tenant's own file, or what is wrong with it. */

@@ -6,7 +6,7 @@ import { loadGuard, statementsOf } from "../../templates/sql-guard.ts";
 import { isNode, type Node, text, words } from "../../templates/sql-guard-walk.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import { codeOf, isTransient } from "./faults.ts";
-import { editedText, renderTemplate } from "./files.ts";
+import { editedText, inTransaction, renderTemplate } from "./files.ts";
 import type { Live } from "./live.ts";
 import { messageOf } from "../message.ts";
 import type { Session } from "./pool.ts";
@@ -132,7 +132,8 @@ export async function applyFiles(
     );
   }
   await session.script(`SET LOCAL search_path = ${identifier(inputs.schema)}, extensions, pg_catalog;`);
-  for (const file of files) {
+  // CONCURRENTLY goes by: hardening and the rules of the tables hold for the pool's one transaction.
+  for (const file of await inTransaction(files)) {
     try {
       // A file may end in a comment without a line end.
       await session.script(`${file.sql}\n;`);

@@ -2,6 +2,7 @@
 import { type CallContext, ProviderError } from "../handler.ts";
 import type { PoolTenantInputs, PoolTenantOutputs } from "../inputs.ts";
 import { assertAdoptable, isInstance, type Mark, parseMark } from "../mark.ts";
+import { locate } from "./applied.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import type { Task } from "./faults.ts";
 import { renderSeeds } from "./pool-tenant-check.ts";
@@ -10,7 +11,7 @@ import { isThere, type LivePoolTenant, memberOf, readPoolTenant } from "./pool-t
 import { asOwnerOf, tablesOf, tableWithRows } from "./pool-tenant-rows.ts";
 import { fillScript, joinScript, mendPoolTenantScript, seededSchema } from "./pool-tenant-script.ts";
 import type { Session } from "./pool.ts";
-import { assertFree, eventOf, locate } from "./schema-work.ts";
+import { assertFree, eventOf } from "./schema-work.ts";
 import { scramVerifier } from "./scram.ts";
 import type { Verifiers } from "./script.ts";
 import { endSessions } from "./sessions.ts";

@@ -34,6 +34,12 @@ export interface RunOptions {
    * @default false
    */
   readonly exclusive?: boolean;
+  /**
+   * The connection is closed afterwards: the work changes what stays with a session.
+   *
+   * @default false
+   */
+  readonly closeAfter?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -93,7 +99,7 @@ export class PostgresPools {
       this.#limit(() =>
         pool === undefined
           ? withClient(clientConfig(server, server.provisioner), work, prepare)
-          : withPooled(pool, work),
+          : withPooled(pool, work, options.closeAfter === true),
       );
     const all = () => retry(attempt, server, task, options);
     return options.exclusive === true ? entry.exclusive(all) : all();
@@ -199,9 +205,9 @@ export function clientConfig(
   };
 }
 
-async function withPooled<T>(pool: pg.Pool, work: (session: Session) => Promise<T>): Promise<T> {
+async function withPooled<T>(pool: pg.Pool, work: (session: Session) => Promise<T>, closeAfter: boolean): Promise<T> {
   const client = await pool.connect();
-  let broken = false;
+  let broken = closeAfter;
   const onError = () => {
     broken = true;
   };

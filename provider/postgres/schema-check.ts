@@ -34,8 +34,12 @@ export async function checkSchema(
     if (!(error instanceof TemplateError)) throw error;
     failures.push({ property: "template", reason: error.message });
   }
-  if (olds !== undefined) failures.push(...fixedFaults(olds, news));
-  if (template !== undefined) failures.push(...(await templateFaults(dependencies, template, news)));
+  failures.push(...(olds === undefined ? copyFaults(news) : fixedFaults(olds, news)));
+  if (template !== undefined) {
+    // Seeds fill a schema that is made by this update, and no other.
+    const seeds = olds === undefined && news.copyOf === undefined ? template.seeds : [];
+    failures.push(...(await templateFaults(dependencies, template, news, {}, undefined, seeds)));
+  }
   failures.push(...(await additionalFaults(dependencies, news)));
   return failures.map(({ property, reason }) => ({ property, reason: `tenant ${news.tenant}: ${reason}` }));
 }
@@ -110,6 +114,29 @@ export function* nameFaults<K extends string>(
       if (reserved.test(name)) yield { property, reason: `"${name}" is reserved; choose another prefix or id` };
     } catch (error) {
       yield { property, reason: `${JSON.stringify(name.slice(0, 80))} is no legal name: ${messageOf(error)}` };
+    }
+  }
+}
+
+/** Of a schema that is made by this update. */
+function* copyFaults({ copyOf, tenant, schema }: SchemaInputs): Generator<CheckFailure> {
+  if (copyOf === undefined || isUnknown(copyOf)) return;
+  if (copyOf.tenant === tenant || copyOf.schema === schema) {
+    yield {
+      property: "copyOf",
+      reason: "copyOf names the tenant itself; allowed is another tenant of the same database",
+    };
+  }
+  for (const property of ["schema", "ownerRole"] as const) {
+    const name = copyOf[property];
+    if (isUnknown(name)) continue;
+    try {
+      identifier(name);
+      if (property === "schema" && reserved.test(name)) {
+        yield { property: "copyOf.schema", reason: `copyOf.schema is "${name}", which is no tenant's` };
+      }
+    } catch (error) {
+      yield { property: `copyOf.${property}`, reason: `copyOf.${property} is no legal name: ${messageOf(error)}` };
     }
   }
 }
@@ -191,6 +218,7 @@ export async function templateFaults(
   options: RenderOptions = {},
   look: (sql: string) => Promise<readonly { readonly line: number; readonly reason: string }[]> = () =>
     Promise.resolve([]),
+  seeds: readonly SqlFile[] = [],
 ): Promise<CheckFailure[]> {
   const { values, faults } = checkVariables(template, news.variables);
   const failures: CheckFailure[] = faults.map(({ variable, message, allowed }) => ({
@@ -209,7 +237,7 @@ export async function templateFaults(
     });
   }
   if (failures.length > 0) return failures;
-  for (const { name, sha256 } of template.files) {
+  for (const { name, sha256 } of [...template.files, ...seeds]) {
     const key = `${template.name}/${name} ${sha256} ${JSON.stringify([values, options])}`;
     const sql = renderFile(templates, template, name, values, options);
     const refused = await guardSql(key, sql, { concurrent: template.concurrent.includes(name) });

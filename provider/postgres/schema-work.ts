@@ -5,17 +5,29 @@
 import type { PostgresServer } from "../config.ts";
 import { type CallContext, ProviderError } from "../handler.ts";
 import type { SchemaInputs, SchemaOutputs } from "../inputs.ts";
-import { assertAdoptable, isInstance, type Mark, parseMark } from "../mark.ts";
+import { assertAdoptable, type Mark, parseMark } from "../mark.ts";
+import { assertInstance, filesToApply, leading, locate } from "./applied.ts";
 import { isTombstone, originOf } from "./catalogue.ts";
+import { beginCopy, copyRows, isCopy } from "./copy.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import { differences } from "./drift.ts";
 import { codeOf, type Task } from "./faults.ts";
-import { editedText, renderFiles } from "./files.ts";
+import { filesOfNew, renderFiles } from "./files.ts";
 import { assertSource, type RecoveredInputs, takeRecordsSql } from "./database-recover.ts";
 import { type Live, readLive } from "./live.ts";
+import { identifiers } from "./quote.ts";
+import { applyMissing, asksForFilesOnly } from "./migrate.ts";
 import type { Session } from "./pool.ts";
 import { mendShape } from "./schema-read.ts";
-import { createScript, mendScript, type RenderedFile, type ScriptOptions, type Verifiers } from "./script.ts";
+import {
+  createEnd,
+  createInside,
+  createScript,
+  mendScript,
+  type RenderedFile,
+  type ScriptOptions,
+  type Verifiers,
+} from "./script.ts";
 import { scramVerifier } from "./scram.ts";
 import { endSessions, findData } from "./sessions.ts";
 
@@ -54,11 +66,22 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
     );
   }
 
-  /** Makes a schema that is there what the inputs ask, with this mark. */
-  async function mend(session: Session, inputs: SchemaInputs, mark: Mark, event: string, passwords: Verifiers) {
+  /**
+   * Makes a schema that is there what the inputs ask, with this mark.
+   *
+   * @returns whether files are left: one that cannot run inside of a transaction, and those after it
+   */
+  async function mend(
+    session: Session,
+    inputs: SchemaInputs,
+    mark: Mark,
+    event: string,
+    passwords: Verifiers,
+  ): Promise<boolean> {
     const server = pools.server(inputs.server);
     const live = await readLive(session, inputs, "full");
-    const files = filesToApply(live, renderFiles(dependencies, inputs), inputs);
+    const missing = filesToApply(live, renderFiles(dependencies, inputs), inputs);
+    const files = live.schema === null ? await filesOfNew(dependencies, inputs) : leading(missing);
     const outside = differences(live, inputs, server).flatMap(({ asAdministrator }) => asAdministrator ?? []);
     await mendAsAdministrator(inputs, server, outside);
     const now = outside.length > 0 ? await readLive(session, inputs, "full") : live;
@@ -77,6 +100,17 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
       await session.script(mendScript(after, inputs, left, { ...options, files: [] }));
     }
     if (inputs.state !== "active") await endSessions(session, inputs);
+    return live.schema !== null && files.length < missing.length;
+  }
+
+  /** What `mend` has left. */
+  async function finish(context: CallContext, inputs: SchemaInputs, mark: Mark, event: string): Promise<void> {
+    const outputs = { ...inputs, markUrn: mark.urn, instanceToken: mark.token };
+    if (await applyMissing(dependencies, context, outputs, inputs, event)) return;
+    throw new ProviderError(
+      `tenant ${inputs.tenant}: PostgreSQL schema "${inputs.schema}" or its owner was changed while its files were ` +
+        `applied. Run the same command again: it continues where this one ended.`,
+    );
   }
 
   async function adopt(
@@ -86,12 +120,18 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
     files: readonly RenderedFile[],
     mark: Mark,
     passwords: Verifiers,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const live = await readLive(session, inputs, "brief");
     assertFree(live.row, inputs.tenant, context.urn);
+    if (live.schema === null && inputs.copyOf !== undefined) {
+      throw new ProviderError(
+        `tenant ${inputs.tenant}: it shall be a copy, and of an earlier one its roles are left without their schema. ` +
+          `Remove them: DROP ROLE ${identifiers(Object.keys(live.roles))};`,
+      );
+    }
     const found = parseMark(live.schema?.comment);
     // The answer to a COMMIT of this very call was lost.
-    if (found?.token === mark.token) return;
+    if (found?.token === mark.token) return false;
     const role = Object.keys(live.roles)[0] ?? "";
     assertAdoptable(
       {
@@ -103,24 +143,32 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
       inputs.tenant,
       context.adopt,
     );
-    await mend(session, inputs, mark, "adopt", passwords);
+    return mend(session, inputs, mark, "adopt", passwords);
   }
 
   return {
     async create(context, inputs, mark) {
       const server = pools.server(inputs.server);
-      const files = renderFiles(dependencies, inputs);
+      const files = await filesOfNew(dependencies, inputs);
       const passwords = await verifiers(inputs);
       const look: Task = { subject: `tenant ${inputs.tenant}`, doing: "looking for the schema" };
       const before = await pools.run(inputs.server, look, (session) => readLive(session, inputs, "brief"), context);
       assertFree(before.row, inputs.tenant, context.urn);
-      const script = createScript(inputs, { server, mark, verifiers: passwords, files, event: "create" });
-      await pools.run(
+      const options: ScriptOptions = { server, mark, verifiers: passwords, files, event: "create" };
+      const copy = isCopy(inputs) ? inputs : undefined;
+      const script = copy === undefined ? createScript(inputs, options) : createInside(inputs, options);
+      const left = await pools.run(
         inputs.server,
         { subject: `tenant ${inputs.tenant}`, doing: `creating the schema ${inputs.schema}` },
         async (session) => {
           try {
+            if (copy !== undefined) await beginCopy(session, context, copy);
             await session.script(script);
+            if (copy !== undefined) {
+              await copyRows(session, context, copy);
+              await session.script(createEnd(inputs, options));
+            }
+            return false;
           } catch (error) {
             if (!duplicates.has(codeOf(error) ?? "")) throw locate(error, script, files, inputs);
             await session.query("ROLLBACK");
@@ -128,11 +176,12 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
             const live = await readLive(session, inputs, "brief");
             if (live.schema === null && Object.keys(live.roles).length === 0)
               throw locate(error, script, files, inputs);
-            await adopt(session, context, inputs, files, mark, passwords);
+            return await adopt(session, context, inputs, files, mark, passwords);
           }
         },
         { signal: context.signal },
       );
+      if (left) await finish(context, inputs, mark, "adopt");
     },
 
     async recover(context, inputs, mark) {
@@ -146,27 +195,33 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
         assertSource(`PostgreSQL schema "${inputs.schema}"`, found, inputs, context.urn);
         filesToApply(live, files, inputs);
         await session.script(takeRecordsSql(inputs, context));
-        if (found?.token !== mark.token) await mend(session, inputs, mark, "recover", passwords);
+        const left = found?.token !== mark.token && (await mend(session, inputs, mark, "recover", passwords));
         // Who came in between the restore and now had one of the source's passwords.
         await endSessions(session, inputs);
+        return left;
       };
-      await pools.run(inputs.server, task, work, { exclusive: true, signal: context.signal });
+      const left = await pools.run(inputs.server, task, work, { exclusive: true, signal: context.signal });
+      if (left) await finish(context, inputs, mark, "recover");
     },
 
     async change(context, outputs, news, mayMake = false) {
-      const passwords = await verifiers(news);
       const mark: Mark = { urn: context.urn, tenant: news.tenant, token: outputs.instanceToken };
       const event = eventOf(outputs, news);
-      await pools.run(
+      if (asksForFilesOnly(context, outputs, news)) {
+        if (await applyMissing(dependencies, context, outputs, news, event)) return mark;
+      }
+      const passwords = await verifiers(news);
+      const left = await pools.run(
         news.server,
         { subject: `tenant ${news.tenant}`, doing: `changing the schema ${news.schema} (${event})` },
         async (session) => {
           const live = await readLive(session, news, "brief");
           if (live.schema !== null || !mayMake) assertInstance(live, outputs);
-          await mend(session, news, mark, event, passwords);
+          return mend(session, news, mark, event, passwords);
         },
         { exclusive: true, signal: context.signal },
       );
+      if (left) await finish(context, news, mark, event);
       await mendShape(dependencies, context, outputs, news);
       return mark;
     },
@@ -205,59 +260,4 @@ export function assertFree(row: Live["row"], tenant: string, urn: string): void 
         `Choose another id: one database holds each id once.`,
     );
   }
-}
-
-/** @throws ProviderError when the schema is gone or is another instance's. */
-function assertInstance(live: Live, outputs: SchemaOutputs): void {
-  if (live.schema === null) {
-    throw new ProviderError(
-      `tenant ${outputs.tenant}: PostgreSQL schema "${outputs.schema}" is gone. ` +
-        `Restore it from a backup, or run a refresh and then an update, which makes an empty one.`,
-    );
-  }
-  const mark = parseMark(live.schema.comment);
-  // A lost mark is written again: the state knows the schema as its own.
-  if (mark === undefined || isInstance(mark, outputs)) return;
-  throw new ProviderError(
-    `tenant ${outputs.tenant}: PostgreSQL schema "${outputs.schema}" belongs to another instance ` +
-      `(resource ${mark.urn}). Run a refresh; two stacks may not share a schema.`,
-  );
-}
-
-/** @throws ProviderError for a file that is not what was applied. */
-function filesToApply(live: Live, files: readonly RenderedFile[], inputs: SchemaInputs): RenderedFile[] {
-  // A schema that has to be made has no file applied, whatever an earlier one had.
-  if (live.schema === null) return [...files];
-  const applied = new Map(live.applied.map(({ origin, name, sha256 }) => [`${origin} ${name}`, sha256]));
-  return files.filter(({ origin, name, sha256 }) => {
-    const before = applied.get(`${origin} ${name}`);
-    if (before !== undefined && before !== sha256) {
-      throw new ProviderError(`tenant ${inputs.tenant}: ${editedText(name, before, sha256)}`);
-    }
-    return before === undefined;
-  });
-}
-
-/** Names file and line of a statement that failed. */
-export function locate(
-  error: unknown,
-  script: string,
-  files: readonly Pick<RenderedFile, "name" | "sql">[],
-  inputs: Pick<SchemaInputs, "tenant">,
-): unknown {
-  if (!(error instanceof Error) || !("position" in error)) return error;
-  const position = Number(error.position) - 1;
-  // The server counts characters, not UTF-16 units.
-  const before = Array.from(script).slice(0, position).join("").length;
-  for (const file of files) {
-    const start = script.indexOf(file.sql);
-    if (start >= 0 && before >= start && before < start + file.sql.length) {
-      const line = script.slice(start, before).split("\n").length;
-      return new ProviderError(
-        `tenant ${inputs.tenant}: PostgreSQL refused the file ${file.name}, line ${line}: ${error.message}. ` +
-          `Nothing of the tenant was made; correct the file and run the command again.`,
-      );
-    }
-  }
-  return error;
 }

@@ -2,7 +2,7 @@
 import type { PostgresServer } from "../config.ts";
 import type { BackupWaiver, SchemaInputs } from "../inputs.ts";
 import type { Mark } from "../mark.ts";
-import { changeLock, eventSql, recordRemovalSql, recordSchemaSql } from "./catalogue.ts";
+import { changeLock, eventSql, type FileOrigin, originsSql, recordRemovalSql, recordSchemaSql } from "./catalogue.ts";
 import { defaultPrivilegesSql, type Difference, searchPath } from "./drift.ts";
 import { grantApplicationSql } from "./drift-roles.ts";
 import type { Live } from "./live.ts";
@@ -10,10 +10,12 @@ import { identifier, identifiers, integer, literal } from "./quote.ts";
 
 /** A file with its placeholders filled in. */
 export interface RenderedFile {
-  readonly origin: "template" | "tenant";
+  readonly origin: FileOrigin;
   readonly name: string;
   readonly sha256: string;
   readonly sql: string;
+  /** Its statements cannot run inside of a transaction: `inTransaction` makes it one that can. */
+  readonly concurrent?: boolean;
 }
 
 /** SCRAM verifiers of the two logins. */
@@ -37,6 +39,20 @@ const lockTimeout = "SET LOCAL lock_timeout = '10s';";
 
 /** Everything of a new tenant. */
 export function createScript(inputs: SchemaInputs, options: ScriptOptions): string {
+  return ["BEGIN;", ...makeSql(inputs, options), createEnd(inputs, options)].join("\n");
+}
+
+/** The same for a transaction that has begun, but for its records and its end. */
+export function createInside(inputs: SchemaInputs, options: ScriptOptions): string {
+  return makeSql(inputs, options).join("\n");
+}
+
+/** The records, and the end of the transaction. */
+export function createEnd(inputs: SchemaInputs, options: ScriptOptions): string {
+  return [...recordsSql(inputs, { ...options, urn: options.mark.urn }), "COMMIT;"].join("\n");
+}
+
+function makeSql(inputs: SchemaInputs, options: ScriptOptions): string[] {
   const { ownerRole, appRole, readOnlyRole, application } = inputs;
   const database = identifier(options.server.database);
   const logins = identifiers([appRole, readOnlyRole]);
@@ -45,7 +61,7 @@ export function createScript(inputs: SchemaInputs, options: ScriptOptions): stri
     `CREATE ROLE ${identifier(name)} ${open ? "LOGIN" : "NOLOGIN"} NOINHERIT NOBYPASSRLS ` +
     `CONNECTION LIMIT ${integer(limit)} PASSWORD ${literal(verifier)};`;
   return [
-    `BEGIN; SET LOCAL createrole_self_grant = '';`,
+    "SET LOCAL createrole_self_grant = '';",
     login(appRole, inputs.connectionLimit, options.verifiers.app),
     login(readOnlyRole, inputs.readOnlyConnectionLimit, options.verifiers.readOnly),
     // Only the owner is a role to SET ROLE to: the server walks every such membership after each change of roles.
@@ -62,9 +78,7 @@ export function createScript(inputs: SchemaInputs, options: ScriptOptions): stri
     `GRANT USAGE ON SCHEMA ${identifier(inputs.schema)} TO ${logins};`,
     ...defaultPrivilegesSql(inputs),
     ...asOwnerSql(inputs, options),
-    ...recordsSql(inputs, options),
-    "COMMIT;",
-  ].join("\n");
+  ];
 }
 
 /** What is left to do for a tenant that is there: mends every difference, sets passwords, applies new files. */
@@ -94,7 +108,7 @@ export function mendScript(
     ...(live.schema === null ? [`GRANT USAGE ON SCHEMA ${schema} TO ${identifiers([appRole, readOnlyRole])};`] : []),
     ...found.flatMap(({ asOwner }) => asOwner ?? []),
     ...asOwnerSql(inputs, options),
-    ...recordsSql(inputs, options),
+    ...recordsSql(inputs, { ...options, urn: options.mark.urn }),
     "COMMIT;",
   ].join("\n");
 }
@@ -112,6 +126,13 @@ export function setRole(role: string): string {
 function asOwnerSql(inputs: SchemaInputs, { mark, files }: ScriptOptions): string[] {
   return [
     `COMMENT ON SCHEMA ${identifier(inputs.schema)} IS ${literal(JSON.stringify(mark))};`,
+    ...runFilesSql(inputs, files),
+  ];
+}
+
+/** Ends as the provisioner. */
+function runFilesSql(inputs: SchemaInputs, files: readonly RenderedFile[]): string[] {
+  return [
     `SET LOCAL search_path = ${identifier(inputs.schema)}, extensions, pg_catalog;`,
     // A file may end in a comment without a line end.
     ...files.map(({ sql }) => `${sql}\n;`),
@@ -121,15 +142,37 @@ function asOwnerSql(inputs: SchemaInputs, { mark, files }: ScriptOptions): strin
   ];
 }
 
-function recordsSql(inputs: SchemaInputs, { mark, files, event }: ScriptOptions): string[] {
+/** The rest of a transaction that has begun: files that a schema lacks, as its owner, and the records of it. */
+export function filesScript(inputs: SchemaInputs, records: Records): string {
+  return [
+    `SET LOCAL ROLE ${identifier(inputs.ownerRole)};`,
+    ...runFilesSql(inputs, records.files),
+    ...recordsSql(inputs, records),
+    "COMMIT;",
+  ].join("\n");
+}
+
+/** Says of a file that was applied statement by statement that it was. */
+export function recordScript(inputs: SchemaInputs, records: Records): string {
+  return ["BEGIN;", ...recordsSql(inputs, records), "COMMIT;"].join("\n");
+}
+
+interface Records {
+  readonly files: readonly RenderedFile[];
+  readonly urn: string;
+  readonly event: string;
+}
+
+function recordsSql(inputs: SchemaInputs, { files, urn, event }: Records): string[] {
   const applied = files.map(
     ({ origin, name, sha256 }) => `(${[inputs.schema, inputs.tenant, origin, name, sha256].map(literal).join(", ")})`,
   );
   return [
+    ...(files.some(({ origin }) => origin === "seed") ? [originsSql] : []),
     ...(applied.length > 0
       ? [`INSERT INTO platform.applied_files (schema_name, tenant, origin, name, sha256) VALUES ${applied.join(", ")};`]
       : []),
-    recordSchemaSql({ ...inputs, urn: mark.urn }),
+    recordSchemaSql({ ...inputs, urn }),
     eventSql(inputs.tenant, event, { store: "postgres", schema: inputs.schema, files: files.map(({ name }) => name) }),
   ];
 }

@@ -6,7 +6,7 @@ import { createHash, randomBytes } from "node:crypto";
 import pLimit from "p-limit";
 import type { SchemaInputs } from "../inputs.ts";
 import { changeLock } from "./catalogue.ts";
-import { renderFiles } from "./files.ts";
+import { inTransaction, renderFiles } from "./files.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import { identifier, literal } from "./quote.ts";
 import type { Session } from "./pool.ts";
@@ -28,17 +28,18 @@ export class ReferenceShapes {
 
   /** @throws ProviderError when a file is not the one that was applied, or the server refuses it now. */
   of(inputs: SchemaInputs): Promise<readonly Item[]> {
-    const files = renderFiles(this.#dependencies, inputs).map(({ sql }) => sql);
-    const fill = (session: Session, names: ShapeNames) =>
+    const files = renderFiles(this.#dependencies, inputs);
+    const fill = async (session: Session, names: ShapeNames) =>
       session.script(
         [
           `SET LOCAL ROLE ${identifier(names.ownerRole)};`,
           `SET LOCAL search_path = ${identifier(names.schema)}, extensions, pg_catalog;`,
-          ...files.map((sql) => `${sql}\n;`),
+          ...(await inTransaction(files)).map(({ sql }) => `${sql}\n;`),
           "SET LOCAL ROLE NONE; SET LOCAL search_path = pg_catalog, pg_temp;",
         ].join("\n"),
       );
-    return this.filled({ ...inputs, subject: `tenant ${inputs.tenant}` }, files, fill);
+    const by = files.map(({ sql }) => sql);
+    return this.filled({ ...inputs, subject: `tenant ${inputs.tenant}` }, by, fill);
   }
 
   /**

@@ -40,6 +40,8 @@ export class TestProject {
   tenants: Record<string, TenantSettings> = {};
   maxDeletes = 1;
   profile: TenantSettings = {};
+  /** By name, which has to be this project's own: roles belong to the whole server. */
+  pools: Record<string, TenantSettings> = {};
 
   constructor(engine: EngineName) {
     const { platform, caFile } = services();
@@ -58,7 +60,7 @@ export class TestProject {
     writePlatformFile(this.dir, platform, caFile);
   }
 
-  /** Writes the registry from `tenants`, `maxDeletes` and `profile`. */
+  /** Writes the registry from `tenants`, `maxDeletes`, `profile` and `pools`. */
   writeRegistry(): void {
     const registry = {
       maxDeletes: this.maxDeletes,
@@ -71,6 +73,7 @@ export class TestProject {
           ...this.profile,
         },
       },
+      pools: this.pools,
       tenants: Object.fromEntries(
         Object.entries(this.tenants).map(([id, settings]) => [
           id,
@@ -160,6 +163,7 @@ export interface Credentials {
     user: string;
     password: string;
     schema: string;
+    tenantId?: string;
     caFile: string;
   };
   readonly redis: {

@@ -1,0 +1,3 @@
+import { pools } from "./suites/pools.ts";
+
+pools("local");
