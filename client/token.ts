@@ -83,9 +83,9 @@ export class VerifiedToken {
   }
 
   /** @throws TenantError when the token is another tenant's, has ended since, or was not checked */
-  static assertFor(token: VerifiedToken, route: Pick<Route, "tenant" | "externalId">): void {
+  static assertFor(token: unknown, route: Pick<Route, "tenant" | "externalId">): void {
     const refuse = (message: string) => new TenantError(route.tenant, "token", message);
-    if (typeof token !== "object" || !(#tolerance in token))
+    if (typeof token !== "object" || token === null || !(#tolerance in token))
       throw refuse("token was not checked: give what verifyTenantToken returns");
     const named = token.claimIs === "externalId" ? route.externalId : route.tenant;
     if (token.tenant !== named) throw refuse("the token is another tenant's");

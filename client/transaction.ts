@@ -102,19 +102,18 @@ export class Transaction {
     await this.#close();
     if (this.#refused !== undefined) throw this.#refused;
     if (this.#isLost()) throw this.#error("aborted", "the connection was lost before it committed: nothing was kept");
-    const status = this.#client.getTransactionStatus();
-    if (status === "E") {
-      throw this.#error(
-        "aborted",
-        "a statement failed and the function went on: nothing was kept. Use a SAVEPOINT for it",
-      );
+    if (this.#begun === undefined || this.#client.getTransactionStatus() === "I") {
+      throw this.#left("it was ended by a statement of the function");
     }
-    if (status !== "T" || this.#begun === undefined) throw this.#left("it was ended by a statement of the function");
     try {
       await this.#send(commitSql(this.#identity, this.#begun));
     } catch (error) {
       if (messageOf(error).includes(leftMark))
         throw this.#left(`it works as ${messageOf(error).split(leftMark)[1] ?? ""}`);
+      if (codeOf(error) === "25P02") {
+        const hint = "a statement failed and the function went on: nothing was kept. Use a SAVEPOINT for it";
+        throw this.#error("aborted", hint);
+      }
       if (!this.#isLost()) throw error;
       const message =
         "the connection was lost while it committed: look whether the work was kept before it is done again";
@@ -122,14 +121,16 @@ export class Transaction {
     }
   }
 
-  /** Ends the transaction if it is still there. What cannot be rolled back is left to the end of the connection. */
+  /**
+   * Ends the transaction, also one that has ended: an error comes before the server says in which state it left the
+   * connection. What cannot be rolled back is left to the end of the connection.
+   */
   async rollback(): Promise<TenantError | undefined> {
     await this.#close();
-    if (!this.#uncertain && this.#client.getTransactionStatus() !== "I") {
-      await this.#send("ROLLBACK").catch(() => {
-        this.#uncertain = true;
+    if (!this.#uncertain)
+      await this.#certain(this.#client.query("ROLLBACK")).catch(() => {
+        this.lose();
       });
-    }
     return this.#refused;
   }
 

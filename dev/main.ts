@@ -59,6 +59,10 @@ function whatToTry(id: string, engine: string): string {
     [`eval "$(npm run -s tenancy -- credentials ${id})"; .dev/bin/psql`, `be tenant ${id} in PostgreSQL`],
     ["edit tenants/registry.yaml; npm run preview; npm run up", "add a tenant"],
     ["npm run -s tenancy -- status", "log in everywhere as everyone"],
+    [
+      "docs/applications.md: withTenant(pool, route, fn)",
+      "work for many tenants as tenancy_application, from .dev/platform.json",
+    ],
     ["npm run -s tenancy -- verify", "prove that no tenant reaches another"],
   ];
   if (engine === "pulumi") lines.push(["source .dev/env; pulumi preview", "plain Pulumi on this stack"]);

@@ -63,7 +63,7 @@ async function applicationDifferences(
     ...settingDifferences(user, role.settings, server),
     ...memberships.map((entry) => membershipDifference(entry, user, server)),
     ...databaseDifferences(user, databaseRights, server),
-    ...reachDifferences(reach, "and may have no right of its own", "no right of its own"),
+    ...reachDifferences(reach, "beyond CONNECT on the database"),
   ];
 }
 

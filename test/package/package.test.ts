@@ -53,8 +53,10 @@ export const login = { user: schema.username, password: schema.password, schema:
 const typed = `
 import { TenantDatabaseSilo, type TenantDatabaseSiloArgs, TenantNeo4jDb, TenantRedisAcl } from "tenancy";
 import { Resolver, type Route } from "tenancy/resolve";
+import { type TenantTransaction, withTenant } from "tenancy/client";
 
-export const known: readonly object[] = [TenantDatabaseSilo, TenantNeo4jDb, TenantRedisAcl, Resolver];
+export const known: readonly object[] = [TenantDatabaseSilo, TenantNeo4jDb, TenantRedisAcl, Resolver, withTenant];
+export const tenantOf = (tx: TenantTransaction): string => tx.tenant;
 export function engineOf(args: TenantDatabaseSiloArgs): "database" | "cloudnativepg" | "rds" {
   return args.engine.kind;
 }

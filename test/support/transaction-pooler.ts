@@ -53,6 +53,7 @@ export async function startTransactionPooler(config: pg.ClientConfig, size: numb
     const { stream } = connection;
     connection.removeAllListeners();
     stream.removeAllListeners("data");
+    stream.setNoDelay(true);
     const backend: Backend = { client, socket: stream, user: undefined, waiting: 0 };
     const read = framed((type, message) => {
       backend.user?.socket.write(message);
@@ -118,6 +119,8 @@ export async function startTransactionPooler(config: pg.ClientConfig, size: numb
   }
 
   function accept(socket: Socket): void {
+    // Short messages that wait for an acknowledgement take 40 ms each.
+    socket.setNoDelay(true);
     const frontend: Frontend = { socket, backend: undefined, held: [] };
     frontends.add(frontend);
     let begun: Buffer | undefined = Buffer.alloc(0);

@@ -95,7 +95,7 @@ describe("the trusted login that the Baseline makes", () => {
     expect(await drift()).toEqual([]);
   });
 
-  const field = "and may have no right of its own";
+  const field = "beyond CONNECT on the database";
   const rounds: readonly Readonly<Record<string, string>>[] = [
     {
       [`ALTER ROLE ${login} BYPASSRLS`]: `the role ${login} has BYPASSRLS`,
