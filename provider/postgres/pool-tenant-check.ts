@@ -1,8 +1,9 @@
 /** What of a pool's tenant can be refused at preview, all faults at once, and its seeds. Needs no server. */
 import { type CheckFailure, isUnknown, ProviderError } from "../handler.ts";
 import type { PoolTenantInputs } from "../inputs.ts";
-import { checkVariables, loadTemplate, renderFile, type Template, TemplateError } from "../../templates/load.ts";
-import { guardSql } from "../../templates/sql-guard.ts";
+import { loadTemplate, type Template, TemplateError } from "../../templates/load.ts";
+import { errorsOf, faultText, lintTemplate } from "../../templates/lint/lint.ts";
+import { checkVariables, renderFile } from "../../templates/values.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import type { Seed } from "./pool-tenant-script.ts";
 import { loginFaults, nameFaults, placeFaults } from "./schema-check.ts";
@@ -67,16 +68,9 @@ async function templateFaults({ templates }: PostgresDependencies, news: PoolTen
     })),
   );
   if (faults.length > 0) return failures;
-  for (const { name, sha256 } of template.seeds) {
-    const key = `${template.name}/${name} ${sha256} ${JSON.stringify(values)}`;
-    const refused = await guardSql(key, renderFile(templates, template, name, values));
-    failures.push(
-      ...refused.map(({ line, statement, reason }) => ({
-        property: "template",
-        reason: `${template.name}/${name}, line ${line}: ${statement} ${reason}`,
-      })),
-    );
-  }
+  const seeds = new Set(template.seeds.map(({ name }) => `${template.name}/${name}`));
+  const found = errorsOf(await lintTemplate(templates, template, values)).filter(({ file }) => seeds.has(file));
+  failures.push(...found.map((fault) => ({ property: "template", reason: faultText(fault) })));
   return failures;
 }
 
