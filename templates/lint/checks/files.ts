@@ -2,9 +2,12 @@
 import { concurrentFault, isConcurrent } from "../../concurrent.ts";
 import type { FileContext, Finding, Statement } from "../rule.ts";
 import { relationName } from "../tables.ts";
+import { isAllowedKind } from "./statements.ts";
 import { text, walk } from "../tree.ts";
 
 export function* fileFindings(statement: Statement, context: FileContext): Generator<Finding> {
+  // What has no place in any file is told once.
+  if (!isAllowedKind(statement.kind) && statement.kind !== "ReindexStmt") return;
   if (context.kind === "seed") yield* seedFindings(statement);
   if (context.concurrent) yield* concurrentFindings(statement, context);
   else if (isConcurrent(statement.kind, statement.node)) {

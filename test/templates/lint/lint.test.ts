@@ -81,10 +81,10 @@ describe("a whole template", () => {
     expect(short(refusing(faults, undefined))).toEqual(["there/0002-b.sql:2:15 other-schema"]);
     expect(short(refusing(faults, new Set(["there/0001-a.sql"])))).toHaveLength(2);
     expect(refusing(faults, new Set(["there/0001-a.sql", "there/0002-b.sql"]))).toEqual([]);
-    expect(faultText(faults[0]!)).toBe(
+    expect(faults.slice(0, 1).map(faultText)).toEqual([
       "there/0002-b.sql, line 1: DROP loses the rows of a. Take it out of the application first; " +
         "then drop it with a mark that says so. [drop-table]",
-    );
+    ]);
   });
 });
 
