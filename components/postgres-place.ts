@@ -95,7 +95,7 @@ function ownSchema(
   { platform, copy }: TenantArguments,
   { provider }: TenantOptions,
 ): Place {
-  const { name, connection } = onShared(record, platform);
+  const { name, connection, application } = onShared(record, platform);
   const { host, port, database } = connection;
   const application = platform.servers.postgres[name]?.application?.user;
   const dependsOn = [...(settings.dependsOn ?? []), ...(copy?.after ?? [])];
@@ -119,7 +119,12 @@ function onShared(record: TenantRecord, platform: PlatformConfig) {
   const { host, port, database, pooler } = server;
   const { appRole, readOnlyRole } = postgresNames(record.prefix, record.id);
   const caFile = platform.caFiles[`postgres/${name}`];
-  return { name, connection: { host, port, database, user: appRole, readOnlyUser: readOnlyRole, caFile, pooler } };
+  const application = server.application?.user;
+  return {
+    name,
+    application,
+    connection: { host, port, database, user: appRole, readOnlyUser: readOnlyRole, caFile, pooler },
+  };
 }
 
 function ownDatabase(

@@ -47,6 +47,8 @@ const types: Readonly<Record<string, { readonly store: StoreName | "platform"; r
   "tenancy:postgres:Baseline": { store: "postgres", name: "server" },
   "tenancy:postgres:Schema": { store: "postgres", name: "schema" },
   "tenancy:postgres:Database": { store: "postgres", name: "database" },
+  "tenancy:postgres:Pool": { store: "postgres", name: "schema" },
+  "tenancy:postgres:PoolTenant": { store: "postgres", name: "appRole" },
   "tenancy:redis:AclUser": { store: "redis", name: "username" },
   "tenancy:storage:Prefix": { store: "storage", name: "prefix" },
   "tenancy:neo4j:Database": { store: "neo4j", name: "database" },
@@ -111,6 +113,7 @@ function secretsFor(
     }
     case "tenancy:postgres:Schema":
     case "tenancy:postgres:Database":
+    case "tenancy:postgres:PoolTenant":
       return { password: postgres?.password, readOnlyPassword: postgres?.readOnlyPassword };
     case "tenancy:redis:AclUser":
       return { password: redis?.password };

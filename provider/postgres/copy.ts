@@ -4,11 +4,12 @@
  * all tables, and every table's rows are counted on both sides. Rows and the state of sequences go over, and nothing else:
  * no rights, no mark, no record of what was applied.
  */
+import { poolTenantId } from "../../components/naming.ts";
 import { type CallContext, ProviderError } from "../handler.ts";
 import type { CopySource, SchemaInputs } from "../inputs.ts";
 import { parseMark } from "../mark.ts";
 import { originOf } from "./catalogue.ts";
-import { copyFaults, type CopyTable, inOrder, readCopyShape } from "./copy-shape.ts";
+import { copyFaults, type CopyShape, type CopyTable, inOrder, readCopyShape } from "./copy-shape.ts";
 import type { Session } from "./pool.ts";
 import { identifier, literal } from "./quote.ts";
 import { setRole } from "./script.ts";
@@ -114,7 +115,7 @@ export async function copyRows(session: Session, context: CallContext, inputs: C
   );
   for (const [index, table] of tables.entries()) {
     context.status(`rows of ${table.name} (${index + 1} of ${tables.length} tables)`);
-    await session.script(rowsSql(table, copyOf.schema, schema));
+    await session.script(rowsSql(table, copyOf.schema, schema, ownValues(from, inputs)));
   }
   await session.script(
     [
@@ -132,13 +133,37 @@ export async function copyRows(session: Session, context: CallContext, inputs: C
   );
 }
 
-function rowsSql({ name, columns }: CopyTable, from: string, to: string): string {
+/**
+ * What a copy has of its own, by table and column. In a template for every isolation model each row carries its tenant's
+ * `tenant_id`, and the row of `tenants` its id as the seed writes it.
+ */
+function ownValues(
+  { tables }: CopyShape,
+  { tenant, externalId }: CopyInputs,
+): (table: string, column: string) => string {
+  const shared =
+    tables.length > 0 &&
+    tables.every(({ columns }) => columns.some(({ name, type }) => name === "tenant_id" && type === "uuid"));
+  const id = `${literal(poolTenantId(externalId))}::pg_catalog.uuid`;
+  return (table, column) => {
+    if (shared && column === "tenant_id") return id;
+    if (shared && table === "tenants" && (column === "slug" || column === "name")) return literal(tenant);
+    return identifier(column);
+  };
+}
+
+function rowsSql(
+  { name, columns }: CopyTable,
+  from: string,
+  to: string,
+  valueOf: (table: string, column: string) => string,
+): string {
   const target = qualified(to, name);
   const copied = columns.filter(({ generated }) => !generated);
   if (copied.length === 0) return `INSERT INTO ${target} SELECT FROM ${qualified(from, name)};`;
   const list = copied.map((column) => identifier(column.name)).join(", ");
   const values = copied.map((column) =>
-    column.own ? `${identifier(column.name)}::text::${identifier(to)}.${column.type}` : identifier(column.name),
+    column.own ? `${identifier(column.name)}::text::${identifier(to)}.${column.type}` : valueOf(name, column.name),
   );
   return `INSERT INTO ${target} (${list}) OVERRIDING SYSTEM VALUE SELECT ${values.join(", ")} FROM ${qualified(from, name)};`;
 }

@@ -152,7 +152,7 @@ export function iamLogins(
  */
 export function membershipDifferences(
   live: Pick<Live, "memberships">,
-  inputs: Pick<PlacedInputs, "connection" | "appRole" | "readOnlyRole" | "application" | "state">,
+  inputs: Pick<PlacedInputs, "connection" | "application" | "state" | "appRole" | "readOnlyRole">,
   server: PostgresServer,
 ): Difference[] {
   const byIam = iamLogins(live, inputs);

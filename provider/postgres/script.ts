@@ -1,4 +1,5 @@
 /** The SQL of a tenant: one text of many statements and one transaction, so that a crash leaves nothing half made. */
+import { poolTenantId } from "../../components/naming.ts";
 import type { PostgresServer } from "../config.ts";
 import type { BackupWaiver, SchemaInputs } from "../inputs.ts";
 import type { Mark } from "../mark.ts";
@@ -130,10 +131,23 @@ function asOwnerSql(inputs: SchemaInputs, { mark, files }: ScriptOptions): strin
   ];
 }
 
+/**
+ * What a seed may write into a row, by the names that it has in a pool, too. A schema knows no name for people: the id
+ * stands for it.
+ */
+function seedSettingsSql({ tenant, externalId }: SchemaInputs): string {
+  const settings = { tenant_id: poolTenantId(externalId), tenant_slug: tenant, tenant_name: tenant };
+  const calls = Object.entries(settings).map(
+    ([name, value]) => `pg_catalog.set_config('app.${name}', ${literal(value)}, true)`,
+  );
+  return `SELECT ${calls.join(", ")};`;
+}
+
 /** Ends as the provisioner. */
 function runFilesSql(inputs: SchemaInputs, files: readonly RenderedFile[]): string[] {
   return [
     `SET LOCAL search_path = ${identifier(inputs.schema)}, extensions, pg_catalog;`,
+    ...(files.some(({ origin }) => origin === "seed") ? [seedSettingsSql(inputs)] : []),
     // A file may end in a comment without a line end.
     ...files.map(({ sql }) => `${sql}\n;`),
     // Deferred triggers of a file have to run as the owner, not at COMMIT as the provisioner.

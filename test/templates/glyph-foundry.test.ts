@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { schemaHandler } from "../../provider/postgres/schema.ts";
-import { extensionsOf, loadTemplate } from "../../templates/load.ts";
+import { loadTemplate } from "../../templates/load.ts";
+import { extensionsOf } from "../../templates/values.ts";
 import { asAdmin, baseline, context, dependencies, stateOf, templates } from "../provider/postgres/support.ts";
 import { inSchema, type InSchema, value, valuesOf } from "./template-support.ts";
 
@@ -63,7 +64,7 @@ describe("glyph-foundry in a schema of its own", () => {
   test("a row without tenant_id gets the tenant's, and one with another's is refused", async () => {
     const { app, id, inputs } = tenant;
     expect((await app.query("SELECT tenant_id, slug, name FROM tenants")).rows).toEqual([
-      { tenant_id: id, slug: inputs.tenant, name: `Tenant ${inputs.tenant}` },
+      { tenant_id: id, slug: inputs.tenant, name: inputs.tenant },
     ]);
     expect(await value(app, "INSERT INTO nodes_v2 (kind, name) VALUES ('glyph', 'a') RETURNING tenant_id")).toBe(id);
     const other = "gen_random_uuid()";
@@ -235,5 +236,26 @@ test("without pgvector an exact search finds the nearest by each of the three di
     );
   } finally {
     await app.end();
+  }
+});
+
+test("a copy has the source's rows under its own tenant_id, and its own row of tenants", async () => {
+  const { app, inputs } = tenant;
+  await app.query("DELETE FROM nodes_v2; DELETE FROM nodes_v2_history");
+  await app.query("INSERT INTO nodes_v2 (kind, name) VALUES ('event', 'copied')");
+  await app.query("INSERT INTO edges_v2 (edge_type, source_id, target_id) SELECT 'precedes', id, id FROM nodes_v2");
+  const { schema, ownerRole } = inputs;
+  const copy = await inSchema(deps, "glyph-foundry", {}, { tenant: inputs.tenant, schema, ownerRole });
+  try {
+    expect((await copy.app.query("SELECT tenant_id, slug, name FROM tenants")).rows).toEqual([
+      { tenant_id: copy.id, slug: copy.inputs.tenant, name: copy.inputs.tenant },
+    ]);
+    const joined =
+      "SELECT n.tenant_id, n.name FROM edges_v2 e JOIN nodes_v2 n ON (n.tenant_id, n.id) = (e.tenant_id, e.source_id)";
+    expect((await copy.app.query(joined)).rows).toEqual([{ tenant_id: copy.id, name: "copied" }]);
+    expect(await value(copy.app, "SELECT count(*)::int FROM nodes_v2_history")).toBe(0);
+    expect(await value(app, "SELECT DISTINCT tenant_id FROM nodes_v2")).toBe(tenant.id);
+  } finally {
+    await copy.app.end();
   }
 });

@@ -186,3 +186,22 @@ test("kato without pgvector: an exact search finds the nearest, and another leng
     await app.end();
   }
 });
+
+test("a copy's identifiers are below its own tenant_id", async () => {
+  const { inputs } = tenant;
+  await tenant.app.query("DELETE FROM sessions");
+  await tenant.app.query(
+    "INSERT INTO sessions (session, scope, expires_at) VALUES ('s1', 'user:u', now() + interval '1 hour')",
+  );
+  const { schema, ownerRole } = inputs;
+  const copy = await inSchema(deps, "kato", {}, { tenant: inputs.tenant, schema, ownerRole });
+  try {
+    expect(await value(copy.app, "SELECT identifier FROM sessions")).toBe(`tenant:${copy.id}:session:s1`);
+    expect(await value(copy.app, "SELECT processor FROM application_instances")).toBe(
+      `tenant:${copy.id}:processor:main`,
+    );
+    expect(copy.id).not.toBe(tenant.id);
+  } finally {
+    await copy.app.end();
+  }
+});

@@ -1,9 +1,10 @@
-/** What the tests of the templates for every tier share: a tenant in a schema of its own, seeded as the tool seeds it. */
+/** What the tests of the templates for every tier share: a tenant in a schema of its own. */
 import type pg from "pg";
 import { poolTenantId } from "../../components/naming.ts";
-import type { SchemaInputs, SchemaOutputs, TemplateVariables } from "../../provider/inputs.ts";
+import type { CopySource, SchemaInputs, SchemaOutputs, TemplateVariables } from "../../provider/inputs.ts";
 import type { PostgresDependencies } from "../../provider/postgres/dependencies.ts";
-import { checkVariables, loadTemplate, renderFile } from "../../templates/load.ts";
+import { loadTemplate } from "../../templates/load.ts";
+import { checkVariables } from "../../templates/values.ts";
 import { connect, createTenant, schemaInputs, templates, tenantId } from "../provider/postgres/support.ts";
 
 export interface InSchema {
@@ -25,21 +26,13 @@ export async function inSchema(
   deps: PostgresDependencies,
   template: string,
   given: TemplateVariables = {},
+  copyOf?: CopySource,
 ): Promise<InSchema> {
   const variables = valuesOf(template, given);
-  const inputs = schemaInputs(tenantId(template), { template, variables });
+  const inputs = schemaInputs(tenantId(template), { template, variables, ...(copyOf && { copyOf }) });
   const outputs = await createTenant(deps, inputs);
   const app = await connect(inputs.appRole, inputs.password);
-  const id = poolTenantId(inputs.externalId);
-  await app.query("BEGIN");
-  await app.query(
-    "SELECT set_config('app.tenant_id', $1, true), set_config('app.tenant_slug', $2, true), set_config('app.tenant_name', $3, true)",
-    [id, inputs.tenant, `Tenant ${inputs.tenant}`],
-  );
-  const loaded = loadTemplate(templates, template);
-  for (const seed of loaded.seeds) await app.query(renderFile(templates, loaded, seed.name, variables));
-  await app.query("COMMIT");
-  return { inputs, outputs, app, id };
+  return { inputs, outputs, app, id: poolTenantId(inputs.externalId) };
 }
 
 /** The one value of a query's one row. */

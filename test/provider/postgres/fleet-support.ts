@@ -19,7 +19,7 @@ export class Fleet {
   /** Adds or overwrites files of a template by their names; `seed/…` among them. */
   write(template: string, files: Readonly<Record<string, string>>): void {
     const manifest = join(this.templates, template, "template.yaml");
-    const plain = existsSync(manifest) ? {} : { "template.yaml": "description: A test's.\n" };
+    const plain: Record<string, string> = existsSync(manifest) ? {} : { "template.yaml": "description: A test's.\n" };
     for (const [name, text] of Object.entries({ ...plain, ...files })) {
       const path = join(this.templates, template, name);
       mkdirSync(dirname(path), { recursive: true });

@@ -58,9 +58,9 @@ describe("the check of a pool's tenant", () => {
       variables: { size: 1 },
     });
     expect(failures.map(({ property }) => property).sort()).toEqual([
-      "appRole",
       "connectionLimit",
       "password",
+      "poolAppRole",
       "readOnlyRole",
       "schema",
       "server",
@@ -89,8 +89,10 @@ describe("the check of a pool's tenant", () => {
       { pools, templates: folder, projectDir: folder },
       { ...inputs, template: "bad" },
     );
-    expect(failures).toHaveLength(1);
-    expect(failures[0]?.reason).toMatch(/bad\/seed\/0001-bad\.sql, line 2: SET is refused/);
+    expect(failures.map(({ reason }) => reason)).toEqual([
+      expect.stringMatching(/^tenant acme: bad\/seed\/0001-bad\.sql, line 2: SET is refused.*\[set-role\]$/),
+      expect.stringMatching(/^tenant acme: bad\/seed\/0001-bad\.sql, line 2: .* \[seed-statement\]$/),
+    ]);
   });
 });
 
