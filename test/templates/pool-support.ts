@@ -41,9 +41,6 @@ export async function testPool(template: string, given: TemplateVariables = {}, 
   });
   await baseline(deps);
   const admin = <R extends pg.QueryResultRow>(sql: string, values: unknown[] = []) => asAdmin<R>(sql, values, database);
-  await admin(`CREATE ROLE "${application.user}" LOGIN NOINHERIT PASSWORD '${application.password}'`);
-  await admin(`GRANT CONNECT ON DATABASE "${database}" TO "${application.user}"`);
-  await admin(`GRANT "${application.user}" TO "${server.provisioner.user}" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`);
   const pool = `t${random}`;
   const variables = valuesOf(template, given);
   const inputs: PoolInputs = {
