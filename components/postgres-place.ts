@@ -97,7 +97,6 @@ function ownSchema(
 ): Place {
   const { name, connection, application } = onShared(record, platform);
   const { host, port, database } = connection;
-  const application = platform.servers.postgres[name]?.application?.user;
   const dependsOn = [...(settings.dependsOn ?? []), ...(copy?.after ?? [])];
   const component = new TenantSchema(
     record.id,

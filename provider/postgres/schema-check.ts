@@ -71,17 +71,6 @@ export function* loginFaults(
   if (!tenantStates.includes(news.state)) {
     yield { property: "state", reason: `"${news.state}" is no state; allowed: ${tenantStates.join(", ")}` };
   }
-  const { application } = news;
-  if (application !== undefined && !isUnknown(application)) {
-    const own = [news.ownerRole, news.appRole, news.readOnlyRole].includes(application);
-    if (own) yield { property: "application", reason: `"${application}" is a tenant's own role` };
-    try {
-      identifier(application);
-    } catch (error) {
-      const name = JSON.stringify(application.slice(0, 80));
-      yield { property: "application", reason: `${name} is no legal name: ${messageOf(error)}` };
-    }
-  }
   for (const property of ["connectionLimit", "readOnlyConnectionLimit"] as const) {
     const limit: unknown = news[property];
     if (!isUnknown(limit) && !(Number.isInteger(limit) && Number(limit) >= 1 && Number(limit) <= 10_000)) {
