@@ -5,6 +5,7 @@ import { credentialsCommand } from "./commands/credentials.ts";
 import { driftCommand } from "./commands/drift.ts";
 import { editCommands } from "./commands/edit.ts";
 import { engineCommand } from "./commands/engine.ts";
+import { lintCommand } from "./commands/lint.ts";
 import { migrationsCommand } from "./commands/migrations.ts";
 import { adoptCommand, operationCommands } from "./commands/operations.ts";
 import { planCommand } from "./commands/plan.ts";
@@ -20,6 +21,7 @@ const program = new Command("tenancy")
   .showHelpAfterError("(--help shows what there is)");
 const commands = [
   checkCommand(),
+  lintCommand(),
   planCommand(),
   ...editCommands(),
   ...operationCommands(),

@@ -5,7 +5,7 @@
 import type { PostgresServer } from "../provider/config.ts";
 import type { PoolInputs } from "../provider/inputs.ts";
 import { loginDifferences, roleDifferences } from "../provider/postgres/pool-drift.ts";
-import { hardeningDifferences, type PoolRules } from "../provider/postgres/pool-harden.ts";
+import { hardeningDifferences, type PoolRules, viewDifferences } from "../provider/postgres/pool-harden.ts";
 import { type PoolLive, tenantTables } from "../provider/postgres/pool-live.ts";
 import { poolFaults } from "../provider/postgres/pool-rules.ts";
 import { loginsTable, membersTable } from "../provider/postgres/pool-sql.ts";
@@ -45,10 +45,11 @@ const repair = "run `npm run -s tenancy -- drift --repair`";
 export function poolChecks(live: PoolLive, around: PoolSurroundings, expected: PoolExpectation): PoolCheck[] {
   const { inputs, server, rules } = expected;
   const tables = tenantTables(live.catalogue);
+  const views = viewDifferences(live, inputs).map(({ sentence }) => sentence);
   const hardening = hardeningDifferences(live, inputs, rules);
   const named = (pattern: RegExp) =>
     hardening.filter(({ field }) => pattern.test(field)).map(({ sentence }) => sentence);
-  const others = hardening.filter(({ field }) => !/^(policy|trigger|view|function) |: row-level security/.test(field));
+  const others = hardening.filter(({ field }) => !/^(policy|trigger|function) |: row-level security/.test(field));
   const rights = [...others, ...roleDifferences(live, inputs, server), ...loginDifferences(live, inputs, server)];
   const faults = poolFaults(live.catalogue, inputs).filter(
     (fault) => !/tenant_id of the table|column tenant_id/.test(fault),
@@ -93,7 +94,7 @@ export function poolChecks(live: PoolLive, around: PoolSurroundings, expected: P
     ),
     check(
       "views read with the caller's rights",
-      [...named(/^view /), ...faults.filter((fault) => fault.startsWith("the materialized view"))],
+      [...views, ...faults.filter((fault) => fault.startsWith("the materialized view"))],
       live.catalogue.views.length === 0 ? "no view" : `security_invoker on ${live.catalogue.views.length}`,
       repair,
     ),

@@ -2,16 +2,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SqlFile } from "../provider/inputs.ts";
-import {
-  checkVariables,
-  extensionsOf,
-  loadTemplate,
-  renderFile,
-  sha256,
-  type Template,
-  TemplateError,
-} from "../templates/load.ts";
-import { guardSql } from "../templates/sql-guard.ts";
+import { loadTemplate, sha256, type Template, TemplateError } from "../templates/load.ts";
+import { checkVariables, extensionsOf, renderFile } from "../templates/values.ts";
+import { errorsOf, faultText, lintOwnFiles, lintTemplate } from "../templates/lint/lint.ts";
 import type { Registry, TenantRecord } from "../tenants/load.ts";
 import type { MigrationFile } from "./kubernetes/migration-script.ts";
 
@@ -58,7 +51,7 @@ export class TenantSources {
   /**
    * Template and own files with their text, for a cluster that applies them itself.
    *
-   * @throws TemplateError naming file and line of what the SQL guard refuses
+   * @throws TemplateError naming file and line of what the linter refuses
    */
   async migrationFiles(record: TenantRecord): Promise<MigrationFile[]> {
     if (record.postgres === undefined) return [];
@@ -72,13 +65,14 @@ export class TenantSources {
         return { origin: "tenant", ...file, sql: readFileSync(join(this.#registryDir, file.name), "utf8") };
       }),
     ];
-    const faults: string[] = [];
-    for (const { name, sha256: digest, sql } of files) {
-      for (const { line, statement, reason } of await guardSql(`${name} ${digest} ${JSON.stringify(values)}`, sql)) {
-        faults.push(`tenant ${record.id}: ${name}, line ${line}: ${statement} ${reason}`);
-      }
+    const own = files.filter(({ origin }) => origin === "tenant");
+    const faults = errorsOf([
+      ...(await lintTemplate(this.#templatesDir, template, values)),
+      ...(await lintOwnFiles(own, { root: this.#templatesDir, template, values })),
+    ]);
+    if (faults.length > 0) {
+      throw new TemplateError(faults.map((fault) => `tenant ${record.id}: ${faultText(fault)}`).join("\n"));
     }
-    if (faults.length > 0) throw new TemplateError(faults.join("\n"));
     return files;
   }
 

@@ -1,5 +1,5 @@
 /**
- * `npm test`: format, types, lint and every test, in the order of what they cost; each runs although one failed.
+ * `npm test`: format, types, lint, SQL and every test, in the order of what they cost; each runs although one failed.
  * `--crashes N`: only the crash tests, with N seeds on each engine.
  */
 import { spawn } from "node:child_process";
@@ -22,6 +22,7 @@ const everything: readonly Check[] = [
   { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
   { name: "types", command: ["tsc", "--noEmit"] },
   { name: "lint", command: ["eslint", "."] },
+  { name: "SQL", command: ["node", "cli/main.ts", "lint"] },
   { name: "generated files", command: ["node", "dev/generate.ts", "--check"] },
   { name: "tests", command: vitest },
 ];

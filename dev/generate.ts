@@ -1,6 +1,6 @@
 /**
  * `npm run generate`: writes the documents that follow from the code, `tenants/registry.schema.json`,
- * `docs/registry.md`, `docs/attempts.md`, `docs/policy-rules.md` and the postures of `policies/`. With `--check` it writes nothing and ends with 1 when one of them is stale.
+ * `docs/registry.md`, `docs/attempts.md`, `docs/policy-rules.md`, `docs/sql-rules.md` and the postures of `policies/`. With `--check` it writes nothing and ends with 1 when one of them is stale.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { format, resolveConfig } from "prettier";
 import { registryDocuments } from "../tenants/generate.ts";
 import { policyDocuments } from "../policies/documents.ts";
+import { ruleDocuments } from "../templates/lint/document.ts";
 import { attemptsPage } from "../verify/catalogue.ts";
 
 const project = dirname(import.meta.dirname);
@@ -23,6 +24,7 @@ export async function generated(): Promise<readonly GeneratedFile[]> {
     ...registryDocuments(),
     { path: join("docs", "attempts.md"), content: attemptsPage() },
     ...policyDocuments(),
+    ...ruleDocuments(),
   ];
   return Promise.all(
     documents.map(async ({ path, content }) => {

@@ -4,8 +4,8 @@
  * apart, and the same text for the one transaction of a new schema.
  */
 import { scanSync } from "libpg-query";
-import { loadGuard, statementsOf } from "./sql-guard.ts";
-import { first, isNode, type Node, type Refusal, text, words } from "./sql-guard-walk.ts";
+import { loadParser, readSource } from "./lint/source.ts";
+import { first, isNode, type Node, text, words } from "./lint/tree.ts";
 
 /** Where in its file a statement stands, and its text. */
 interface Place {
@@ -31,28 +31,21 @@ const allowedText =
   "put the rest into a file of its own";
 
 /** What keeps a statement out of a file that runs statement by statement. */
-export function concurrentFaults(kind: string, node: Node): Refusal[] {
+export function concurrentFault(kind: string, node: Node): string | undefined {
   const found = stepOf(kind, node);
-  return typeof found === "string" ? [{ reason: found }] : [];
+  return typeof found === "string" ? found : undefined;
 }
 
-/** What keeps a statement out of a file that runs in a transaction. */
-export function transactionFaults(kind: string, node: Node): Refusal[] {
+/** Whether a statement cannot run in a transaction. */
+export function isConcurrent(kind: string, node: Node): boolean {
   const commands = kind === "AlterTableStmt" && Array.isArray(node.cmds) ? (node.cmds as unknown[]) : [];
-  const concurrent =
+  return (
     node.concurrent === true ||
     commands.some((command) => {
       const [, definition] = first(first(command)[1].def);
       return definition.concurrent === true;
-    });
-  if (!concurrent) return [];
-  return [
-    {
-      reason:
-        "has CONCURRENTLY, which cannot run inside of the tenant's transaction: put it into a template's file of its " +
-        "own whose first line is `-- tenancy: concurrently`",
-    },
-  ];
+    })
+  );
 }
 
 /**
@@ -61,8 +54,8 @@ export function transactionFaults(kind: string, node: Node): Refusal[] {
  * @throws RangeError for a file that it would not.
  */
 export async function stepsOf(sql: string): Promise<Step[]> {
-  await loadGuard();
-  return statementsOf(sql).map(({ kind, node, offset, source }) => {
+  await loadParser();
+  return readSource(sql).statements.map(({ kind, node, offset, source }) => {
     const found = stepOf(kind, node);
     if (typeof found === "string") throw new RangeError(found);
     const line = Buffer.from(sql, "utf8").subarray(0, offset).toString("utf8").split("\n").length;
@@ -72,16 +65,16 @@ export async function stepsOf(sql: string): Promise<Step[]> {
 
 /** The same statements for a transaction: CONCURRENTLY becomes spaces, so that every place in the file stays. */
 export async function withoutConcurrently(sql: string): Promise<string> {
-  await loadGuard();
+  await loadParser();
   const bytes = Buffer.from(sql, "utf8");
   const { tokens } = scanSync(sql);
-  for (const { node, offset, length } of statementsOf(sql)) {
+  for (const { node, offset, end } of readSource(sql).statements) {
     const options: unknown[] = Array.isArray(node.params) ? node.params : [];
     if (node.concurrent !== true && options.length === 0) continue;
     // Nothing that could be a name comes before the word in any of these statements.
     const at = tokens.findIndex(
       ({ start, text: word, keywordKind }) =>
-        start >= offset && start < offset + length && keywordKind > 0 && word.toLowerCase() === "concurrently",
+        start >= offset && start < end && keywordKind > 0 && word.toLowerCase() === "concurrently",
     );
     const inParentheses = tokens[at - 1]?.text === "(";
     const blank = inParentheses ? tokens.slice(at - 1, at + 2) : tokens.slice(at, at + 1);

@@ -1,6 +1,6 @@
 /** The pools of a registry: what tenants of the tier `pool` share. */
 import type { TemplateVariables } from "../provider/inputs.ts";
-import { checkVariables } from "../templates/load.ts";
+import { checkVariables } from "../templates/values.ts";
 import { quote } from "./faults.ts";
 import { type PoolLayer, nodeAt } from "./layers.ts";
 import type { Servers } from "./placement.ts";

@@ -58,18 +58,19 @@ function check({ registry: path, templates, servers, colour }: CheckOptions): Ch
   }
 }
 
-function summary(file: string, { tenants }: Registry): string {
+function summary(file: string, { tenants, pools }: Registry): string {
   const states = tenantStates
     .map((state) => [tenants.filter((tenant) => tenant.state === state).length, state] as const)
     .filter(([number]) => number > 0)
     .map(([number, state]) => `${number} ${state}`);
-  const detail = states.length === 0 ? "" : ` (${states.join(", ")})`;
+  const parts = [...states, ...(pools.length === 0 ? [] : [count(pools.length, "pool")])];
+  const detail = parts.length === 0 ? "" : ` (${parts.join(", ")})`;
   return `${escapeText(shownPath(file))}: ${count(tenants.length, "tenant")}, no faults${detail}`;
 }
 
 // Whether colours fit the output is the caller's question: the report may be bound for another stream.
 const always = { validateStream: false };
-const colours: Style = {
+export const colours: Style = {
   place: (text) => styleText("cyan", text, always),
   label: (text) => styleText("dim", text, always),
   message: (text) => styleText("bold", text, always),

@@ -1,8 +1,10 @@
 /** `add`, `set`, `suspend`, `offboard` and `remove`: edits of the registry's files, checked before anything is written. */
 import { relative } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { rings } from "../../provider/inputs.ts";
 import { quote, shownPath } from "../../tenants/faults.ts";
 import type { Registry } from "../../tenants/load.ts";
+import { tiers } from "../../tenants/settings.ts";
 import { asker } from "../edit/ask.ts";
 import { lineDiff } from "../edit/line-diff.ts";
 import type { Change } from "../edit/files.ts";
@@ -18,7 +20,16 @@ interface Common {
   readonly dryRun?: boolean;
 }
 
-interface AddFlags extends Common {
+/** Settings that have a flag of their own. */
+interface SettingFlags {
+  readonly tier?: string;
+  readonly pool?: string;
+  readonly ring?: string;
+  readonly cloneOf?: string;
+  readonly cloneData?: boolean;
+}
+
+interface AddFlags extends Common, SettingFlags {
   readonly displayName?: string;
   readonly externalId?: string;
   readonly owner?: string;
@@ -29,7 +40,7 @@ interface AddFlags extends Common {
 
 export function editCommands(): Command[] {
   return [
-    common("add", "add a tenant to the registry; asks for what the flags do not say")
+    settings("add", "add a tenant to the registry; asks for what the flags do not say")
       .argument("<id>", "id of the new tenant")
       .option("--display-name <text>", "name for people")
       .option("--external-id <id>", "its id in your other systems")
@@ -39,7 +50,7 @@ export function editCommands(): Command[] {
       .option("--own-file", "in a file of its own in registry.d (default: where there is such a folder)")
       .option("--no-own-file", "in the registry's file")
       .action(add),
-    common("set", "change settings of a tenant's own record")
+    settings("set", "change settings of a tenant's own record")
       .argument("<id>", "id of the tenant")
       .argument("[key=value...]", "as in postgres.connectionLimit=20 or state=active")
       .option("--unset <key...>", "take settings out, so that its profile or the defaults hold")
@@ -58,6 +69,32 @@ export function editCommands(): Command[] {
     common("remove", "take a tenant that is offboarding out of the registry: the next update deletes its data")
       .argument("<id>", "id of the tenant")
       .action(remove),
+  ];
+}
+
+function settings(name: string, description: string): Command {
+  return common(name, description)
+    .addOption(new Option("--tier <tier>", "isolation model in PostgreSQL").choices(tiers))
+    .option("--pool <name>", "pool of the registry that its rows lie in; its tier is pool then")
+    .addOption(new Option("--ring <ring>", "when updates come to it").choices(rings))
+    .option("--clone-of <id>", "tenant whose template, variables and additional SQL it takes")
+    .option("--clone-data", "with --clone-of: that tenant's rows, too, when its schema is made");
+}
+
+/** As `key=value` would say the same. */
+function settingsOf({ tier, pool, ring, cloneOf, cloneData }: SettingFlags): string[] {
+  if (pool !== undefined && tier !== undefined && tier !== "pool") {
+    throw new UserError(
+      `--pool ${quote(pool)} is for tenants of the tier pool, and --tier is ${tier}: leave out one of the two.`,
+    );
+  }
+  if (cloneData === true && cloneOf === undefined) throw new UserError("--clone-data needs --clone-of <id>.");
+  return [
+    ...(tier === undefined && pool === undefined ? [] : [`tier=${tier ?? "pool"}`]),
+    ...(pool === undefined ? [] : [`postgres.pool=${pool}`]),
+    ...(ring === undefined ? [] : [`ring=${ring}`]),
+    ...(cloneOf === undefined ? [] : [`clone.of=${cloneOf}`]),
+    ...(cloneData === true ? ["clone.data=true"] : []),
   ];
 }
 
@@ -80,7 +117,13 @@ async function add(id: string, flags: AddFlags): Promise<void> {
     const owner = flags.owner ?? (await asking.ask({ flag: "--owner", text: "owner, as in team@example.com" }));
     const profiles = editor.profiles();
     const profile = flags.profile ?? (await asking.ask({ flag: "--profile", text: "profile", choices: profiles }));
-    const record = { displayName, externalId, owner, profile, ...nestedSettings(flags.set ?? []) };
+    const record = {
+      displayName,
+      externalId,
+      owner,
+      profile,
+      ...nestedSettings([...settingsOf(flags), ...(flags.set ?? [])]),
+    };
     finish(project, editor, editor.add(id, record, flags.ownFile), flags, `tenant ${id} added`);
   } finally {
     asking.close();
@@ -97,8 +140,9 @@ function nestedSettings(settings: readonly string[]): Record<string, EditValue> 
   return valueIn(text, []) as Record<string, EditValue>;
 }
 
-function set(id: string, settings: string[], flags: Common & { readonly unset?: string[] }): void {
+function set(id: string, given: string[], flags: Common & SettingFlags & { readonly unset?: string[] }): void {
   const unset = flags.unset ?? [];
+  const settings = [...settingsOf(flags), ...given];
   if (settings.length + unset.length === 0) {
     throw new UserError("set: say what to change, as in postgres.connectionLimit=20 or --unset labels.plan.");
   }

@@ -13,6 +13,7 @@ const fixed: readonly (readonly [RegExp, string])[] = [
   [/^externalId$/, "external id"],
   [/^placement\./, "placement"],
   [/^postgres\.template$/, "template"],
+  [/^postgres\.pool$/, "pool"],
   [/^silo\.recoverFrom/, "recovery of the database"],
 ];
 
@@ -25,6 +26,10 @@ export function dangersOf(change: RecordChange, resources: readonly ResourceChan
     const places = change.before === undefined ? [] : placesOf(change.before);
     dangers.push([{ strong: "removed" }, ": its data is deleted for good: ", ...valueList(places)]);
     return dangers;
+  }
+  const { clone } = change.after ?? {};
+  if (change.kind === "added" && clone?.data === true) {
+    dangers.push([{ strong: "copied" }, ...say`: it begins with all rows of the tenant ${clone.of}`]);
   }
   if (change.kind === "offboarded") {
     dangers.push([

@@ -31,6 +31,18 @@ function verdictLine({ rule, kind, level, message }: Verdict): string {
   return `- ${mark} ${code(rule.name)} ${prose(message)}`;
 }
 
+export function poolsSection({ pools }: Plan, caps: Caps<ListName>): string {
+  if (pools.length === 0) return "";
+  const lines = pools.map(({ name, kind, fields }) => {
+    const told = fields.map(({ path, before, after }) => {
+      const value = kind === "removed" ? before : after;
+      return `${code(path)} ${kind === "changed" ? `${code(before ?? "none")} → ` : ""}${code(value ?? "none")}`;
+    });
+    return `- ${kind} ${code(name)}: ${told.join(", ")}`;
+  });
+  return [`🏊 <b>Pools</b>: ${plural(pools.length, "change")}`, "", ...cut(lines, caps.details, "pool")].join("\n");
+}
+
 /** What the change moves, and what is nearly full; the rest is folded. */
 export function capacitySection({ room }: Plan, caps: Caps<ListName>): string {
   if (room.length === 0) return "";

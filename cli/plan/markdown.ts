@@ -5,10 +5,18 @@ import { code, markdown, prose } from "./escape.ts";
 import { type Caps, fold } from "./fold.ts";
 import { detailsOf } from "./markdown-details.ts";
 import { changeKinds, type ChangeKind, type Group, grouped } from "./records.ts";
+import { ringText } from "./pools.ts";
 import { plural, type Plan, type Rating, type TenantChange } from "./plan.ts";
 import { counts, resourceSteps, type ResourceCounts } from "./resources.ts";
 import { type Text, valueList } from "./text.ts";
-import { capacitySection, costSection, filesSection, liveSection, policySection } from "./markdown-sections.ts";
+import {
+  capacitySection,
+  costSection,
+  filesSection,
+  liveSection,
+  policySection,
+  poolsSection,
+} from "./markdown-sections.ts";
 
 /** Left for what the poster puts in front. */
 const margin = 2_000;
@@ -66,6 +74,8 @@ function document(plan: Plan, groups: readonly Group<TenantChange>[], caps: Caps
     dangers(plan, groups, caps),
     codeWarning(plan),
     tenantTable(groups, caps),
+    rollout(plan),
+    poolsSection(plan, caps),
     detailsOf(plan, groups, caps),
     policySection(plan, caps),
     capacitySection(plan, caps),
@@ -136,6 +146,10 @@ function dangers(plan: Plan, groups: readonly Group<TenantChange>[], caps: Caps<
   return alert("WARNING", [heading, "", ...entries.slice(0, caps.dangers).map(({ line }) => line()), ...more]);
 }
 
+function rollout({ rings }: Plan): string {
+  return rings.length === 0 ? "" : `🪜 <b>Ring by ring</b>: ${ringText(rings)} (${plural(rings.length, "ring")})`;
+}
+
 function codeWarning({ files }: Plan): string {
   if (files.length === 0) return "";
   return alert("NOTE", [
@@ -175,7 +189,16 @@ const gistFields = 3;
 function gist(change: TenantChange): string {
   const { kind, after, before, fields, inherited, profile } = change;
   if (kind === "added" && after !== undefined) {
-    const text: Text = [{ value: after.displayName }, `: ${after.tier}, profile `, { value: profile }];
+    const pool = after.postgres?.pool;
+    const text: Text = [
+      { value: after.displayName },
+      `: ${after.tier}`,
+      ...(pool === undefined ? [] : [" ", { value: pool }]),
+      ", profile ",
+      { value: profile },
+      ...(after.ring === "all" ? [] : [`, ring ${after.ring}`]),
+      ...(after.clone === undefined ? [] : [", like ", { value: after.clone.of }]),
+    ];
     return `${markdown(text)}, ${after.stores.join(", ")}`;
   }
   if (kind === "removed" && before !== undefined) return `${code(before.displayName)} and all of its data`;

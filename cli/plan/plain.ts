@@ -2,6 +2,7 @@
 import type { Fault } from "../../tenants/faults.ts";
 import { countText, difference, groupsOf } from "./markdown.ts";
 import { plural, type Plan } from "./plan.ts";
+import { ringText } from "./pools.ts";
 import { counts, type ResourceChange } from "./resources.ts";
 import { plainText, quiet, shortened, shownPair, valueList } from "./text.ts";
 
@@ -34,7 +35,14 @@ export function planText(plan: Plan): string {
     "",
     ...plan.refusals.map((reason) => `refused: ${quiet(reason)}`),
     ...plan.dangers.map((danger) => `danger: ${plainText(danger)}`),
+    ...plan.pools.flatMap(({ name, kind, fields }) => [
+      `  pool ${kind} ${quiet(name)}`,
+      ...fields.map(
+        ({ path, before, after }) => `    ${quiet(path)}: ${quiet(before ?? "none")} → ${quiet(after ?? "none")}`,
+      ),
+    ]),
     ...groups,
+    ...(plan.rings.length === 0 ? [] : [`  order: ${ringText(plan.rings)}`]),
     ...(plan.platform.length === 0 ? [] : ["  platform", ...plan.platform.map(resourceLine)]),
     "",
     ...policies.fresh.map(({ rule, kind, message }) => `policy: ${kind} ${rule.name}: ${quiet(message)}`),

@@ -10,6 +10,7 @@ import type { Cost } from "./cost.ts";
 import { dangersOf } from "./dangers.ts";
 import type { FileChange } from "./git.ts";
 import type { LivePreview } from "./live.ts";
+import { type PoolChange, poolChanges, poolDangers, type RingShare, ringOrder } from "./pools.ts";
 import { changeKinds, type RecordChange, recordChanges } from "./records.ts";
 import { counts, isGuess, type ResourceChange, resourceChanges, type ResourceCounts } from "./resources.ts";
 import { say, type Text } from "./text.ts";
@@ -69,6 +70,9 @@ export interface Plan extends Omit<PlanParts, "base" | "head"> {
   readonly changes: readonly TenantChange[];
   /** Of the registry as a whole. */
   readonly dangers: readonly Text[];
+  readonly pools: readonly PoolChange[];
+  /** In which order the update comes to the tenants; empty where it comes to all at once. */
+  readonly rings: readonly RingShare[];
   /** Of no tenant. */
   readonly platform: readonly ResourceChange[];
   readonly counts: ResourceCounts;
@@ -100,7 +104,8 @@ export function makePlan(parts: PlanParts): Plan {
     const profile = (change.after ?? change.before)?.profile ?? "";
     return { ...change, resources, dangers: dangersOf(change, resources), inherited, profile };
   });
-  const dangers = registryDangers(parts, platform);
+  const pools = poolChanges(base.registry.pools, head.registry.pools);
+  const dangers = [...registryDangers(parts, platform), ...pools.flatMap(poolDangers)];
   const everything = [...changes.flatMap(({ resources }) => resources), ...platform];
   const notes = everything.some(isGuess)
     ? [
@@ -117,6 +122,8 @@ export function makePlan(parts: PlanParts): Plan {
     tenants: head.registry.tenants.length + changes.filter(({ kind }) => kind === "removed").length,
     changes: changes.sort(inOrder),
     dangers,
+    pools,
+    rings: ringOrder(changes),
     platform,
     counts: counts(everything),
   };

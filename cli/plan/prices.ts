@@ -64,8 +64,8 @@ export const pricesSchema = z
       .meta({ description: "Objects of tenants.", allowed: "perGb and assumedGb" })
       .optional(),
     tiers: z
-      .strictObject({ bridge: size.optional(), silo: size.optional() })
-      .meta({ description: "Tenants by tier.", allowed: "bridge, silo" })
+      .strictObject({ pool: size.optional(), bridge: size.optional(), silo: size.optional() })
+      .meta({ description: "Tenants by tier.", allowed: "pool, bridge, silo" })
       .optional(),
   })
   .meta({ description: "Prices of a month." });

@@ -20,7 +20,7 @@ export function writtenRecords(registry: string): Map<string, unknown> {
 
 export type ServerNames = Readonly<Record<StoreName, ReadonlySet<string>>>;
 
-/** Servers that any placement names, also one of the defaults that no tenant takes. */
+/** Servers that any placement or pool names, also one of the defaults that no tenant takes. */
 export function writtenServers(registries: readonly string[]): ServerNames {
   const names = {
     postgres: new Set<string>(),
@@ -39,6 +39,11 @@ export function writtenServers(registries: readonly string[]): ServerNames {
     const root = read(registry);
     const at = (key: string): Node | undefined => (root?.kind === "map" ? root.entries.get(key)?.value : undefined);
     take(at("defaults"));
+    const pools = at("pools");
+    for (const { value } of pools?.kind === "map" ? pools.entries.values() : []) {
+      const server = value.kind === "map" ? value.entries.get("server")?.value : undefined;
+      if (server?.kind === "scalar" && typeof server.value === "string") names.postgres.add(server.value);
+    }
     for (const map of [at("profiles"), at("tenants")]) {
       if (map?.kind === "map") for (const { value } of map.entries.values()) take(value);
     }

@@ -10,31 +10,45 @@ const scores: Readonly<Record<Rule["severity"], string>> = { low: "2.0", medium:
 export function sarifReport(report: Report): string {
   const { rules, verdicts, version } = report;
   const indexes = new Map(rules.map(({ name }, index) => [name, index]));
+  return sarifLog({
+    name: "tenancy-policies",
+    version,
+    rules: rules.map((rule) => ({
+      id: rule.name,
+      shortDescription: { text: rule.description },
+      fullDescription: { text: `${rule.description} ${rule.reason}` },
+      help: { text: `${rule.remediation}. Source: ${rule.source.title}` },
+      helpUri: rule.source.url,
+      defaultConfiguration: { level: levelOf(enforcementOf(rule, report)) },
+      properties: { tags: ["security", rule.subject], "security-severity": scores[rule.severity] },
+    })),
+    results: verdicts.map((verdict) => result(verdict, indexes.get(verdict.rule.name) ?? -1, report)),
+  });
+}
+
+/** A log of one run of one tool. */
+export function sarifLog(run: {
+  readonly name: string;
+  readonly version: string;
+  readonly rules: readonly object[];
+  readonly results: readonly object[];
+}): string {
   const document = {
     $schema: "https://json.schemastore.org/sarif-2.1.0.json",
     version: "2.1.0",
     runs: [
       {
-        tool: {
-          driver: {
-            name: "tenancy-policies",
-            semanticVersion: version,
-            rules: rules.map((rule) => ({
-              id: rule.name,
-              shortDescription: { text: rule.description },
-              fullDescription: { text: `${rule.description} ${rule.reason}` },
-              help: { text: `${rule.remediation}. Source: ${rule.source.title}` },
-              helpUri: rule.source.url,
-              defaultConfiguration: { level: levelOf(enforcementOf(rule, report)) },
-              properties: { tags: ["security", rule.subject], "security-severity": scores[rule.severity] },
-            })),
-          },
-        },
-        results: verdicts.map((verdict) => result(verdict, indexes.get(verdict.rule.name) ?? -1, report)),
+        tool: { driver: { name: run.name, semanticVersion: run.version, rules: run.rules } },
+        results: run.results,
       },
     ],
   };
   return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+/** What tells a finding from others when lines have moved. */
+export function fingerprint(...parts: readonly string[]): string {
+  return createHash("sha256").update(parts.join("\n")).digest("hex");
 }
 
 function result(verdict: Verdict, ruleIndex: number, report: Report): object {
@@ -55,9 +69,7 @@ function result(verdict: Verdict, ruleIndex: number, report: Report): object {
       },
     ],
     partialFingerprints: {
-      "tenancyPolicy/v1": createHash("sha256")
-        .update(`${rule.name}\n${urn ?? ""}\n${message}`)
-        .digest("hex"),
+      "tenancyPolicy/v1": fingerprint(rule.name, urn ?? "", message),
     },
   };
 }

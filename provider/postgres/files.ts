@@ -4,14 +4,8 @@ import { resolve, sep } from "node:path";
 import { ProviderError } from "../handler.ts";
 import type { SchemaInputs, SqlFile } from "../inputs.ts";
 import { withoutConcurrently } from "../../templates/concurrent.ts";
-import {
-  checkVariables,
-  loadTemplate,
-  renderFile,
-  type RenderOptions,
-  sha256,
-  TemplateError,
-} from "../../templates/load.ts";
+import { loadTemplate, sha256, TemplateError } from "../../templates/load.ts";
+import { checkVariables, renderFile, type RenderOptions } from "../../templates/values.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import type { RenderedFile } from "./script.ts";
 

@@ -1,9 +1,9 @@
 /** What of a pool can be refused at preview, all faults at once. Needs no server. */
 import { type CheckFailure, isUnknown } from "../handler.ts";
 import type { PoolInputs } from "../inputs.ts";
-import { checkVariables, loadTemplate, renderFile, type Template, TemplateError } from "../../templates/load.ts";
+import { loadTemplate, type Template, TemplateError } from "../../templates/load.ts";
+import { checkVariables, renderFile } from "../../templates/values.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
-import { poolFileFaults } from "./pool-files.ts";
 import { subjectOf } from "./pool-live.ts";
 import { fixedTemplateFaults, placeFaults, templateFaults } from "./schema-check.ts";
 
@@ -22,7 +22,7 @@ export async function checkPool(
   if (olds !== undefined) failures.push(...movedFaults(olds, news), ...fixedTemplateFaults(olds, news, "pool"));
   try {
     const template = loadTemplate(dependencies.templates, news.template);
-    failures.push(...(await filesFaults(dependencies, template, news)));
+    failures.push(...(await filesFaults(dependencies, template, olds, news)));
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     failures.push({ property: "template", reason: error.message });
@@ -64,6 +64,7 @@ function* partitionFaults(olds: PoolInputs | undefined, news: PoolInputs): Gener
 async function filesFaults(
   dependencies: PostgresDependencies,
   template: Template,
+  olds: PoolInputs | undefined,
   news: PoolInputs,
 ): Promise<CheckFailure[]> {
   if (!template.tiers.includes("pool")) {
@@ -76,16 +77,8 @@ async function filesFaults(
       },
     ];
   }
-  const others = template.tiers.filter((tier) => tier !== "pool");
-  const look = async (sql: string) => {
-    const faults = await poolFileFaults(sql);
-    const line = sql.split("\n").findIndex((text) => /\bcurrent_tenant(_id)?\s*\(/.test(text)) + 1;
-    return others.length > 0 && line > 0
-      ? [...faults, { line, reason: `calls a function that only pools have, and the tiers hold ${others.join(", ")}` }]
-      : faults;
-  };
   const options = { partitions: isUnknown(news.partitions) ? 0 : news.partitions };
-  const failures = await templateFaults(dependencies, template, news, options, look);
+  const failures = await templateFaults(dependencies, template, olds, news, { ...options, seeds: false });
   if (failures.length === 0 && options.partitions > 0) {
     const { values } = checkVariables(template, news.variables);
     const text = (partitions: number) =>

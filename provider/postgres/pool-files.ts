@@ -1,9 +1,8 @@
-/** The files of a pool's template: what they may not name, what they hold, and how they run. */
+/** The files of a pool's template: what they hold, and how they run. */
 import { ProviderError } from "../handler.ts";
 import type { PoolInputs } from "../inputs.ts";
 import { loadTemplate, type Template } from "../../templates/load.ts";
 import { loadGuard, statementsOf } from "../../templates/sql-guard.ts";
-import { isNode, type Node, text, words } from "../../templates/sql-guard-walk.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import { codeOf, isTransient } from "./faults.ts";
 import { editedText, inTransaction, renderTemplate } from "./files.ts";
@@ -12,7 +11,7 @@ import { messageOf } from "../message.ts";
 import type { Session } from "./pool.ts";
 import type { PoolRules } from "./pool-harden.ts";
 import { type PoolCatalogue, subjectOf } from "./pool-live.ts";
-import { poolFunctions, poolTables, within } from "./pool-sql.ts";
+import { within } from "./pool-sql.ts";
 import { identifier } from "./quote.ts";
 import { type RenderedFile, setRole } from "./script.ts";
 
@@ -29,70 +28,6 @@ export function loadPoolTemplate(folders: Pick<PostgresDependencies, "templates"
   const files = renderTemplate(folders, subjectOf(inputs.pool), inputs, { partitions: inputs.partitions });
   const template = loadTemplate(folders.templates, inputs.template);
   return { template, rules: template, files };
-}
-
-/** Names of the tool that no file may make, change or read. */
-const kept = new Set<string>([
-  ...poolTables,
-  ...poolFunctions({ schema: "any" })
-    .map(({ name }) => name)
-    .filter((name) => !name.startsWith("current_tenant")),
-]);
-/** These a file's functions may call. */
-const called = new Set(["current_tenant_id", "current_tenant"]);
-
-/** Kinds of ALTER TABLE that are the tool's in a pool. */
-const refusedAlterations =
-  /^AT_(Enable|Disable|Force|NoForce)RowSecurity$|^AT_(Enable|Disable)Trig|^AT_(Add|Drop)Inherit$/;
-
-export interface PoolFileFault {
-  /** From 1. */
-  readonly line: number;
-  readonly reason: string;
-}
-
-/** What of a file the guard lets through and a pool does not. */
-export async function poolFileFaults(sql: string): Promise<PoolFileFault[]> {
-  await loadGuard();
-  return statementsOf(sql).flatMap(({ kind, node, offset }) => {
-    const line = Buffer.from(sql, "utf8").subarray(0, offset).toString("utf8").split("\n").length;
-    return [...statementFaults(kind, node)].map((reason) => ({ line, reason }));
-  });
-}
-
-function* statementFaults(kind: string, node: Node): Generator<string> {
-  if (kind === "CreatePolicyStmt" || kind === "AlterPolicyStmt" || text(node.removeType) === "OBJECT_POLICY") {
-    yield "names a policy: in a pool the tool makes them, the same for every table";
-  }
-  if (kind === "CreateFunctionStmt" && called.has(words(node.funcname).at(-1) ?? "")) {
-    yield `makes the function ${words(node.funcname).at(-1) ?? ""}(), which the tool makes in a pool`;
-  }
-  const seen = new Set<string>();
-  const stack: unknown[] = [node];
-  while (stack.length > 0) {
-    const value = stack.pop();
-    if (Array.isArray(value)) stack.push(...(value as unknown[]));
-    else if (isNode(value)) {
-      const subtype = text(value.subtype);
-      if (subtype !== undefined && refusedAlterations.test(subtype)) {
-        yield "switches row-level security, a trigger or an inheritance: in a pool the tool does";
-      }
-      for (const key of ["relname", "trigname", "idxname", "conname"]) {
-        const name = text(value[key]);
-        if (name?.startsWith("tenancy_") === true || kept.has(name ?? "")) seen.add(name ?? "");
-      }
-      // A bare word; a constant is held by another node.
-      const word = isNode(value.String) ? text(value.String.sval) : undefined;
-      if (word !== undefined && (kept.has(word) || called.has(word))) seen.add(word);
-      stack.push(...Object.values(value));
-    }
-  }
-  for (const name of [...seen].filter((word) => !called.has(word))) {
-    yield `names ${name}: this name is the tool's`;
-  }
-  if (kind === "DropStmt" && [...seen].some((name) => called.has(name))) {
-    yield "drops a function of the tool";
-  }
 }
 
 /** Whether a file reads or writes rows, and so has to see those of all tenants. */

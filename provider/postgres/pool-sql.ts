@@ -113,7 +113,9 @@ END`,
       parallel: "UNSAFE",
       open: false,
       // Both transition tables of an UPDATE are filled row by row, so that equal numbers are the same row.
+      // A table's columns may be called like the variables.
       body: `
+#variable_conflict use_variable
 DECLARE
   actor text := nullif(pg_catalog.current_setting('app.user_id', true), '');
   hidden text[] := coalesce(TG_ARGV, '{}');

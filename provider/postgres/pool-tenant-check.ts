@@ -2,8 +2,9 @@
 import { type CheckFailure, isUnknown, ProviderError } from "../handler.ts";
 import { type PoolTenantInputs, tenantStates } from "../inputs.ts";
 import { messageOf } from "../message.ts";
-import { checkVariables, loadTemplate, renderFile, type Template, TemplateError } from "../../templates/load.ts";
-import { guardSql } from "../../templates/sql-guard.ts";
+import { loadTemplate, type Template, TemplateError } from "../../templates/load.ts";
+import { errorsOf, faultText, lintTemplate } from "../../templates/lint/lint.ts";
+import { checkVariables, renderFile } from "../../templates/values.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import type { Seed } from "./pool-tenant-script.ts";
 import { identifier } from "./quote.ts";
@@ -103,16 +104,9 @@ async function templateFaults({ templates }: PostgresDependencies, news: PoolTen
     })),
   );
   if (faults.length > 0) return failures;
-  for (const { name, sha256 } of template.seeds) {
-    const key = `${template.name}/${name} ${sha256} ${JSON.stringify(values)}`;
-    const refused = await guardSql(key, renderFile(templates, template, name, values));
-    failures.push(
-      ...refused.map(({ line, statement, reason }) => ({
-        property: "template",
-        reason: `${template.name}/${name}, line ${line}: ${statement} ${reason}`,
-      })),
-    );
-  }
+  const seeds = new Set(template.seeds.map(({ name }) => `${template.name}/${name}`));
+  const found = errorsOf(await lintTemplate(templates, template, values)).filter(({ file }) => seeds.has(file));
+  failures.push(...found.map((fault) => ({ property: "template", reason: faultText(fault) })));
   return failures;
 }
 

@@ -1,18 +1,19 @@
 /** What of a tenant's schema can be refused at preview, all faults at once. Needs no server. */
 import { type CheckFailure, isUnknown } from "../handler.ts";
 import { type SchemaInputs, type SqlFile, tenantStates } from "../inputs.ts";
-import {
-  checkVariables,
-  loadTemplate,
-  renderFile,
-  type RenderOptions,
-  type Template,
-  TemplateError,
-} from "../../templates/load.ts";
+import { loadTemplate, type Template, TemplateError } from "../../templates/load.ts";
+import { checkVariables, type RenderOptions } from "../../templates/values.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import { editedText, readAdditional } from "./files.ts";
 import { identifier } from "./quote.ts";
-import { guardSql } from "../../templates/sql-guard.ts";
+import {
+  faultText,
+  type LintFault,
+  lintOwnFiles,
+  lintTemplate,
+  type OwnFile,
+  refusing,
+} from "../../templates/lint/lint.ts";
 import { messageOf } from "../message.ts";
 
 const reserved = /^(pg_.*|public|platform|extensions|information_schema)$/;
@@ -37,10 +38,10 @@ export async function checkSchema(
   failures.push(...(olds === undefined ? copyFaults(news) : fixedFaults(olds, news)));
   if (template !== undefined) {
     // Seeds fill a schema that is made by this update, and no other.
-    const seeds = olds === undefined && news.copyOf === undefined ? template.seeds : [];
-    failures.push(...(await templateFaults(dependencies, template, news, {}, undefined, seeds)));
+    const seeds = olds === undefined && news.copyOf === undefined;
+    failures.push(...(await templateFaults(dependencies, template, olds, news, { seeds })));
   }
-  failures.push(...(await additionalFaults(dependencies, news)));
+  failures.push(...(await additionalFaults(dependencies, template, olds, news)));
   return failures.map(({ property, reason }) => ({ property, reason: `tenant ${news.tenant}: ${reason}` }));
 }
 
@@ -187,15 +188,17 @@ function* orderFaults(
   }
 }
 
-/** @param look - what else is wrong with a file, by its line */
+export interface TemplateLook extends RenderOptions {
+  /** Whether the template's seeds will run, and have to be right. */
+  readonly seeds: boolean;
+}
+
 export async function templateFaults(
   { templates }: Pick<PostgresDependencies, "templates">,
   template: Template,
+  olds: TemplateInputs | undefined,
   news: TemplateInputs,
-  options: RenderOptions = {},
-  look: (sql: string) => Promise<readonly { readonly line: number; readonly reason: string }[]> = () =>
-    Promise.resolve([]),
-  seeds: readonly SqlFile[] = [],
+  { seeds, ...options }: TemplateLook,
 ): Promise<CheckFailure[]> {
   const { values, faults } = checkVariables(template, news.variables);
   const failures: CheckFailure[] = faults.map(({ variable, message, allowed }) => ({
@@ -214,22 +217,27 @@ export async function templateFaults(
     });
   }
   if (failures.length > 0) return failures;
-  for (const { name, sha256 } of [...template.files, ...seeds]) {
-    const key = `${template.name}/${name} ${sha256} ${JSON.stringify([values, options])}`;
-    const sql = renderFile(templates, template, name, values, options);
-    const refused = await guardSql(key, sql, { concurrent: template.concurrent.includes(name) });
-    failures.push(...guardFailures("templateFiles", `${template.name}/${name}`, refused));
-    if (refused.length > 0) continue;
-    for (const { line, reason } of await look(sql)) {
-      failures.push({ property: "templateFiles", reason: `${template.name}/${name}, line ${line}: ${reason}` });
-    }
-  }
+  const found = await lintTemplate(templates, template, values, options);
+  const refused = refusing(found, appliedNames(olds?.templateFiles, `${template.name}/`));
+  const seedNames = new Set(template.seeds.map(({ name }) => `${template.name}/${name}`));
+  failures.push(...lintFailures("templateFiles", seeds ? refused : refused.filter(({ file }) => !seedNames.has(file))));
   return failures;
 }
 
-async function additionalFaults(dependencies: PostgresDependencies, news: SchemaInputs): Promise<CheckFailure[]> {
+/** Files that ran with the digest that they have, as the linter names them. */
+function appliedNames(olds: readonly SqlFile[] | undefined, folder = ""): ReadonlySet<string> | undefined {
+  return olds === undefined ? undefined : new Set(olds.map(({ name }) => folder + name));
+}
+
+async function additionalFaults(
+  dependencies: PostgresDependencies,
+  template: Template | undefined,
+  olds: SchemaInputs | undefined,
+  news: SchemaInputs,
+): Promise<CheckFailure[]> {
   const failures: CheckFailure[] = [];
   const seen = new Set<string>();
+  const files: OwnFile[] = [];
   for (const file of news.additionalFiles) {
     if (seen.has(file.name)) {
       failures.push({ property: "additionalFiles", reason: `the file ${file.name} is named twice` });
@@ -237,18 +245,17 @@ async function additionalFaults(dependencies: PostgresDependencies, news: Schema
     seen.add(file.name);
     const found = readAdditional(dependencies, news.additionalRoot, file);
     if (typeof found === "string") failures.push({ property: "additionalFiles", reason: found });
-    else failures.push(...guardFailures("additionalFiles", file.name, await guardSql(file.sha256, found.sql)));
+    else files.push({ name: file.name, sql: found.sql });
   }
-  return failures;
+  if (files.length === 0) return failures;
+  const { values, faults } =
+    template === undefined ? { values: {}, faults: [] } : checkVariables(template, news.variables);
+  const base =
+    template === undefined || faults.length > 0 ? undefined : { root: dependencies.templates, template, values };
+  const found = await lintOwnFiles(files, base);
+  return [...failures, ...lintFailures("additionalFiles", refusing(found, appliedNames(olds?.additionalFiles)))];
 }
 
-function guardFailures(
-  property: string,
-  file: string,
-  faults: readonly { readonly line: number; readonly statement: string; readonly reason: string }[],
-): CheckFailure[] {
-  return faults.map(({ line, statement, reason }) => ({
-    property,
-    reason: `${file}, line ${line}: ${statement} ${reason}`,
-  }));
+function lintFailures(property: string, faults: readonly LintFault[]): CheckFailure[] {
+  return faults.map((fault) => ({ property, reason: faultText(fault) }));
 }

@@ -50,7 +50,7 @@ describe("runCheck", () => {
   });
 
   it("gives the report of all faults as a result, coloured only where asked", async () => {
-    folder.write({ "registry.yaml": `${head}tenants:\n${record("a", "    tier: pool\n    x: 1\n")}` });
+    folder.write({ "registry.yaml": `${head}tenants:\n${record("a", "    tier: shard\n    x: 1\n")}` });
     const result = await runCheck(options());
     expect(result.ok).toBe(false);
     expect(result.registry).toBeUndefined();
@@ -74,7 +74,7 @@ describe("runCheck", () => {
 describe("tenancy check", () => {
   it("ends with 0 and one line for the project's own registry", async () => {
     const { output, exitCode } = await run();
-    expect(output).toMatch(/^\S+registry\.yaml: 5 tenants, no faults \(5 active\)\n$/);
+    expect(output).toMatch(/^\S+registry\.yaml: 7 tenants, no faults \(7 active, 1 pool\)\n$/);
     expect(exitCode).toBe(0);
   });
 

@@ -34,9 +34,11 @@ afterAll(async () => {
 
 it("starts everything, provisions the example tenants and says what to try", async () => {
   const output = await script("dev/main.ts");
-  expect(output).toContain("5 tenants, no faults");
+  expect(output).toContain("7 tenants, no faults");
   for (const id of ["acme", "acme-corp", "42", "43"]) expect(output).toMatch(new RegExp(`^${id} +bridge, active`, "m"));
   expect(output).toMatch(/^org-123 +silo, active +postgres {2}ok {2}oikion_org__123 /m);
+  expect(output).toMatch(/^glyph-a +pool, active +postgres {2}ok {2}pool_glyphs /m);
+  expect(output).toMatch(/^glyph-b +pool, active +postgres {2}ok {2}pool_glyphs /m);
   // One store of each tenant, and where Neo4j can be had, the graph of one.
   if (!output.includes("Neo4j: not available")) expect(output).toMatch(/^ +neo4j +ok {2}neo4j +login neo4j/m);
   expect(output).not.toContain("NOT OK");

@@ -89,6 +89,19 @@ describe("check", () => {
     expect(await reasons(id, own("postgres", 20, { state: "offboarding" }), own("aurora-postgresql", 10))).toBe("");
   });
 
+  test("a tenant in a pool keeps pool and tenant_id: its rows would stay behind", async () => {
+    const id = tenantId("pooled");
+    const inPool = (pool: string, tenant: string) =>
+      roster({ [id]: rosterEntry(id, { tier: "pool", fixed: { "postgres.pool": pool, tenant_id: tenant } }) });
+    expect(await reasons(id, inPool("a", "1"), inPool("a", "1"))).toBe("");
+    const text = await reasons(id, inPool("a", "1"), inPool("b", "2"));
+    expect(text).toContain(
+      `tenant ${id}: postgres.pool cannot change from "a" to "b": its rows would stay where they are`,
+    );
+    expect(text).toContain(`tenant ${id}: tenant_id cannot change from "1" to "2": its rows would stay where they are`);
+    expect(text).not.toContain("server");
+  });
+
   test("with a lost state, live tenants of the stack that are not in the registry are refused", async () => {
     const id = tenantId("lost");
     await handler.create(stackContext(id), roster({ [id]: rosterEntry(id) }));

@@ -69,7 +69,7 @@ describe("files that run outside of a transaction", () => {
     ["ALTER TYPE m RENAME VALUE 'a' TO 'b'", "is no ADD VALUE"],
     ["ALTER TABLE t VALIDATE CONSTRAINT c, ADD COLUMN x int", "is no VALIDATE CONSTRAINT"],
     ["CREATE INDEX CONCURRENTLY i ON other.t (a)", 'names the schema "other"'],
-    ["DROP INDEX CONCURRENTLY other.i", "has a name with a schema before it"],
+    ["DROP INDEX CONCURRENTLY other.i", 'names the schema "other"'],
     ["REINDEX INDEX CONCURRENTLY other.i", 'names the schema "other"'],
     ["ALTER TYPE other.m ADD VALUE 'x'", 'names the schema "other"'],
   ])("%s is refused there", async (sql, reason) => {

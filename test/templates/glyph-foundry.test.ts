@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { schemaHandler } from "../../provider/postgres/schema.ts";
-import { extensionsOf, loadTemplate } from "../../templates/load.ts";
+import { loadTemplate } from "../../templates/load.ts";
+import { extensionsOf } from "../../templates/values.ts";
 import { asAdmin, baseline, context, dependencies, stateOf, templates } from "../provider/postgres/support.ts";
 import { inSchema, type InSchema, value, valuesOf } from "./template-support.ts";
 

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { guardSql } from "../../templates/sql-guard.ts";
-import { checkVariables, loadTemplate, renderFile, type Template, templateNames } from "../../templates/load.ts";
+import { loadTemplate, type Template, templateNames } from "../../templates/load.ts";
+import { checkVariables, renderFile } from "../../templates/values.ts";
 
 const root = resolve(import.meta.dirname, "../../templates");
 const scratch = mkdtempSync(join(tmpdir(), "tenancy-templates-"));

@@ -3,7 +3,8 @@ import type pg from "pg";
 import { poolTenantId } from "../../components/naming.ts";
 import type { SchemaInputs, SchemaOutputs, TemplateVariables } from "../../provider/inputs.ts";
 import type { PostgresDependencies } from "../../provider/postgres/dependencies.ts";
-import { checkVariables, loadTemplate, renderFile } from "../../templates/load.ts";
+import { loadTemplate } from "../../templates/load.ts";
+import { checkVariables, renderFile } from "../../templates/values.ts";
 import { connect, createTenant, schemaInputs, templates, tenantId } from "../provider/postgres/support.ts";
 
 export interface InSchema {

@@ -68,6 +68,8 @@ describe("the registries of the project", () => {
       "ekn/43",
       "tenant/acme",
       "tenant/acme-corp",
+      "glyph/glyph-a",
+      "glyph/glyph-b",
       "oikion/org-123",
     ]);
   });

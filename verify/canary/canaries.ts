@@ -23,7 +23,8 @@ import type {
 import { forgetCanary } from "../../provider/postgres/canary-rows.ts";
 import { PostgresPools } from "../../provider/postgres/pool.ts";
 import type { AnyHandler } from "../../provider/rpc.ts";
-import { checkVariables, loadTemplate } from "../../templates/load.ts";
+import { loadTemplate } from "../../templates/load.ts";
+import { checkVariables } from "../../templates/values.ts";
 import { builtIn } from "../../tenants/text-forms.ts";
 import type { Party } from "../party.ts";
 import { isEmbedded } from "../servers.ts";

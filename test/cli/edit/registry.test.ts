@@ -80,7 +80,7 @@ describe("RegistryEditor", () => {
   it("writes nothing where the registry would have faults, and tells all of them at the real file", () => {
     const it = editor();
     const change = it.set(it.find("acme"), [
-      [["tier"], "pool"],
+      [["tier"], "shard"],
       [["connectionLimit"], 3],
     ]);
     let thrown: unknown;

@@ -106,6 +106,34 @@ describe("the edits", () => {
     expect(written()).toBe(`${registry}${added}`);
   });
 
+  it("write tier, pool, ring and clone by flags, and refuse what cannot be together", async () => {
+    const shared = `${registry.replace("stores: [redis]", "stores: [postgres]")}
+pools: { glyphs: { server: main, template: glyph-foundry } }
+`;
+    repository.write({ "tenants/registry.yaml": shared });
+    const flags = ["--display-name", "C", "--external-id", "org_c", "--owner", "team", "--profile", "p"];
+    const dry = await tenancy("add", "c", ...flags, "--clone-data");
+    expect([dry.code, dry.stderr]).toEqual([1, "error: --clone-data needs --clone-of <id>.\n"]);
+    const text = shared.replaceAll("profile: p\n", "profile: p\n    postgres: { template: knowledge-graph }\n");
+    repository.write({ "tenants/registry.yaml": text });
+    const pooled = await tenancy("add", "c", ...flags, "--pool", "glyphs", "--ring", "canary");
+    expect(pooled.code, pooled.stderr).toBe(0);
+    expect(written()).toContain("    tier: pool\n    postgres: { pool: glyphs }\n    ring: canary\n");
+    const clone = await tenancy(
+      "add",
+      "d",
+      ...flags.map((flag) => flag.replace("org_c", "org_d")),
+      "--clone-of",
+      "a",
+      "--clone-data",
+    );
+    expect(clone.code, clone.stderr).toBe(0);
+    expect(written()).toContain("    clone: { of: a, data: true }\n");
+    expect((await tenancy("set", "d", "--tier", "silo", "--pool", "glyphs")).stderr).toContain(
+      "leave out one of the two",
+    );
+  });
+
   it("remove a tenant only after its offboarding is recorded in a commit", async () => {
     repository.write({ "tenants/registry.yaml": registry });
     const early = await tenancy("remove", "a");

@@ -63,10 +63,27 @@ export function rings(engine: EngineName): void {
       expect((await project.up()).stdout).toContain("nothing to change");
     });
 
+    it("makes a clone after its source, with the source's structure and rows, and logins of its own", async () => {
+      await query(
+        await project.credentials("first"),
+        "INSERT INTO graph_entities (id, entity_type) VALUES ('3', 'other')",
+      );
+      project.tenants.apart = { stores: ["postgres"], ring: "canary", clone: { of: "first", data: true } };
+      const up = await project.up();
+      expect(up.code, up.text).toBe(0);
+      const apart = await project.credentials("apart");
+      expect(await query(apart, "SELECT id FROM graph_entities ORDER BY id")).toEqual([{ id: "1" }, { id: "3" }]);
+      await query(apart, "DELETE FROM graph_entities");
+      const rows = await query(await project.credentials("first"), "SELECT count(*)::int AS rows FROM graph_entities");
+      expect(rows).toEqual([{ rows: 2 }]);
+      expect(await migrated()).toEqual(["apart", "first", "fourth", "second", "third"]);
+    });
+
     it("drops the barrier of a ring that nobody is in any more", async () => {
       for (const tenant of Object.values(project.tenants)) delete tenant.ring;
       const up = await project.up();
       expect(up.code, up.text).toBe(0);
+      expect(await query(await project.credentials("apart"), "SELECT id FROM graph_entities")).toEqual([]);
       expect(Object.keys(dependencies(project)).filter((name) => name.startsWith("Ring"))).toEqual([]);
     });
   });

@@ -7,7 +7,8 @@ import type { BaselineInputs, RosterEntry, SchemaInputs } from "../../../provide
 import { baselineHandler } from "../../../provider/postgres/baseline.ts";
 import { type PostgresDependencies, postgresDependencies } from "../../../provider/postgres/dependencies.ts";
 import { schemaHandler } from "../../../provider/postgres/schema.ts";
-import { checkVariables, loadTemplate } from "../../../templates/load.ts";
+import { loadTemplate } from "../../../templates/load.ts";
+import { checkVariables } from "../../../templates/values.ts";
 import { services } from "../../support/services.ts";
 
 export const projectDir = resolve(import.meta.dirname, "../../..");

@@ -1,0 +1,112 @@
+/** Names that lead out of a tenant's own objects. */
+import type { RuleText } from "../rule.ts";
+
+const error = "error" as const;
+
+export const nameRules = {
+  "other-schema": {
+    severity: error,
+    what: "A name with a schema before it, but `pg_catalog` and `extensions`; and making or changing an object in one of those.",
+    why: "the same file runs in every tenant's schema, and an absolute name leads to one of them, or to what all share",
+    fix: "Write the name without a schema: a file names its own objects.",
+    wrong: "CREATE VIEW mine AS SELECT * FROM public.notes;",
+    right:
+      "CREATE TABLE notes (id bigint, at timestamptz DEFAULT pg_catalog.now());\nCREATE VIEW mine AS SELECT * FROM notes;",
+  },
+  "other-tenant": {
+    severity: error,
+    what: "The name of a tenant's or a pool's schema or role: `pool_…` and every prefix of the registry.",
+    why: "such a name belongs to one tenant, and the file would read or change what is that tenant's",
+    fix: "Name the file's own objects without a schema, and no role at all.",
+    wrong: "CREATE VIEW mine AS SELECT * FROM pool_glyphs.nodes;",
+    right: "CREATE TABLE nodes (id bigint);\nCREATE VIEW mine AS SELECT * FROM nodes;",
+  },
+  "role-name": {
+    severity: error,
+    what: "The name of a role, as in `CREATE POLICY … TO someone`.",
+    why: "roles have other names in every tenant, and those of other tenants are there as well",
+    fix: "Leave TO out, or write current_user.",
+    wrong: "CREATE POLICY own ON notes TO reporting USING (true);",
+    right: "CREATE TABLE notes (id bigint);\nCREATE POLICY own ON notes USING (true);",
+  },
+  "system-catalog": {
+    severity: error,
+    what: "Tables of the server: names that begin with `pg_`, and everything in `pg_catalog` that is a table.",
+    why: "they tell of other tenants, and a file works on its own objects",
+    fix: "Leave it out: IF EXISTS and IF NOT EXISTS ask for an object without the catalog.",
+    wrong: "SELECT relname FROM pg_class;",
+    right: "CREATE TABLE IF NOT EXISTS notes (id bigint);",
+  },
+  "database-name": {
+    severity: error,
+    what: "A name with a database before it.",
+    why: "a file works on its own objects",
+    fix: "Write the name alone.",
+    wrong: "SELECT * FROM app.public.notes;",
+    right: "CREATE TABLE notes (id bigint);\nSELECT * FROM notes;",
+  },
+  "reserved-name": {
+    severity: error,
+    what: "An object whose name begins with `tenancy_`.",
+    why: "those names are the tool's: drift leaves its indexes alone, and a file's own would pass as one of them",
+    fix: "Choose another name.",
+    wrong: "CREATE TABLE tenancy_notes (id bigint);",
+    right: "CREATE TABLE notes (id bigint);",
+  },
+  "temporary-table": {
+    severity: error,
+    what: "Temporary tables, views and sequences.",
+    why: "tenants have none: the right to make them is taken from everybody",
+    fix: "Use WITH inside of the statement.",
+    wrong: "CREATE TEMP TABLE step (id bigint);",
+    right: "CREATE TABLE notes (id bigint);\nWITH step AS (SELECT 1 AS id) INSERT INTO notes SELECT id FROM step;",
+  },
+  "select-into": {
+    severity: error,
+    what: "SELECT INTO.",
+    why: "it makes a table whose columns cannot be followed",
+    fix: "Write CREATE TABLE and INSERT … SELECT.",
+    wrong: "SELECT 1 AS id INTO notes;",
+    right: "CREATE TABLE notes (id integer);\nINSERT INTO notes SELECT 1;",
+  },
+  tablespace: {
+    severity: error,
+    what: "TABLESPACE.",
+    why: "tablespaces belong to the platform",
+    fix: "Leave it out.",
+    wrong: "CREATE TABLE notes (id bigint) TABLESPACE fast;",
+    right: "CREATE TABLE notes (id bigint);",
+  },
+  "server-function": {
+    severity: error,
+    what: "Functions that change the session, reach other sessions, the server's files or other schemas, or run text as SQL: `set_config`, most of `pg_*`, large objects, `dblink`, `*_to_xml` and more.",
+    why: "it reaches out of the tenant's own objects, wherever it stands: in a default, a policy, a function",
+    fix: "Leave the call out.",
+    wrong: "CREATE TABLE notes (id bigint DEFAULT pg_backend_pid());",
+    right: "CREATE TABLE notes (id bigint, at timestamptz DEFAULT now());",
+  },
+  "name-lookup-type": {
+    severity: error,
+    what: "The types that look names up: `regclass`, `regproc` and the like.",
+    why: "a text becomes the name of any object of the server",
+    fix: "Write the name itself, as in nextval of a column's own sequence by DEFAULT.",
+    wrong: "SELECT 'other.notes'::regclass;",
+    right: "CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY);",
+  },
+  "replication-trigger": {
+    severity: error,
+    what: "ENABLE REPLICA TRIGGER and ENABLE ALWAYS TRIGGER.",
+    why: "it changes when a trigger fires under replication",
+    fix: "Leave it out.",
+    wrong: "ALTER TABLE notes ENABLE ALWAYS TRIGGER touch;",
+    right: "CREATE TABLE notes (id bigint);\nALTER TABLE notes ENABLE TRIGGER ALL;",
+  },
+  "foreign-object": {
+    severity: error,
+    what: "COMMENT, DROP and RENAME of what does not lie inside of the tenant's schema alone: schemas, roles, databases, extensions.",
+    why: "the object is shared with other tenants",
+    fix: "Leave it out: the platform's objects are the Baseline's.",
+    wrong: "DROP SCHEMA reporting;",
+    right: "CREATE VIEW reporting AS SELECT 1 AS one;\nDROP VIEW reporting;",
+  },
+} satisfies Record<string, RuleText>;
