@@ -95,12 +95,12 @@ function ownSchema(
   { platform, copy }: TenantArguments,
   { provider }: TenantOptions,
 ): Place {
-  const { name, connection } = onShared(record, platform);
+  const { name, connection, application } = onShared(record, platform);
   const { host, port, database } = connection;
   const dependsOn = [...(settings.dependsOn ?? []), ...(copy?.after ?? [])];
   const component = new TenantSchema(
     record.id,
-    { ...settings, server: name, host, port, database, copyOf: copy?.of, dependsOn },
+    { ...settings, server: name, host, port, database, application, copyOf: copy?.of, dependsOn },
     { provider },
   );
   const { password, readOnlyPassword, schema } = component;
@@ -118,7 +118,12 @@ function onShared(record: TenantRecord, platform: PlatformConfig) {
   const { host, port, database, pooler } = server;
   const { appRole, readOnlyRole } = postgresNames(record.prefix, record.id);
   const caFile = platform.caFiles[`postgres/${name}`];
-  return { name, connection: { host, port, database, user: appRole, readOnlyUser: readOnlyRole, caFile, pooler } };
+  const application = server.application?.user;
+  return {
+    name,
+    application,
+    connection: { host, port, database, user: appRole, readOnlyUser: readOnlyRole, caFile, pooler },
+  };
 }
 
 function ownDatabase(

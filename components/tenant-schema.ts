@@ -13,6 +13,11 @@ export interface TenantSchemaArgs extends SchemaContentArgs {
   /** The shared database that the schema lies in. */
   readonly database: string;
   /**
+   * The server's trusted login for applications, which may take the application's role while the tenant is active.
+   * @default none
+   */
+  readonly application?: string;
+  /**
    * A tenant in the same database whose rows a new schema is filled with. Read when the schema is made, never again.
    * @default none
    */
@@ -47,6 +52,7 @@ export class TenantSchema extends pulumi.ComponentResource {
       {
         ...names,
         ...schemaInputs(args),
+        application: args.application,
         copyOf: args.copyOf,
         password: passwordOutput(args.secret, args.tenant, "postgres/app", rotation),
         readOnlyPassword: passwordOutput(args.secret, args.tenant, "postgres/read-only", rotation),

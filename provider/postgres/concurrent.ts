@@ -32,42 +32,61 @@ export async function applyConcurrently(
   file: RenderedFile,
   event: string,
 ): Promise<void> {
-  const steps = await stepsOf(file.sql);
   const task: Task = { subject: `tenant ${news.tenant}`, doing: `applying ${file.name} to the schema ${news.schema}` };
   const blockers = new Blockers();
   const work = async (session: Session) => {
     const live = await readLive(session, news, "brief");
     assertInstance(live, outputs);
     if (filesToApply(live, files, news)[0]?.name !== file.name) return;
-    await session.script(
-      `SET ROLE ${identifier(news.ownerRole)}; SET lock_timeout = '${lockTimeout}'; ` +
-        `SET search_path = ${identifier(news.schema)}, extensions, pg_catalog;`,
-    );
-    for (const [index, step] of steps.entries()) {
-      assertGoing(context, news);
-      context.status(`${file.name}: ${step.does} (${index + 1} of ${steps.length})`);
-      try {
-        await runStep(session, news, step);
-      } catch (error) {
-        throw explained(error, news, file, step);
-      }
-    }
-    await session.script("RESET ROLE; SET search_path = pg_catalog, pg_temp;");
+    await runConcurrently(session, context, { ...news, subject: task.subject }, file);
     await session.script(recordScript(news, { files: [file], urn: context.urn, event }));
   };
   try {
     await pools.run(news.server, task, (session) => blockers.watch(session, news.schema, () => work(session)), {
-      closeAfter: true,
+      ...aloneOptions,
       signal: context.signal,
-      retryMilliseconds,
     });
   } catch (error) {
     throw blockers.explained(error);
   }
 }
 
+/** How such a file's connection is used: for as long as an index takes, and not again. */
+export const aloneOptions = { closeAfter: true, retryMilliseconds } as const;
+
+interface Place {
+  /** Begin of messages, as in `tenant acme`. */
+  readonly subject: string;
+  readonly schema: string;
+  readonly ownerRole: string;
+}
+
+/** Does what of a file is not done yet, as the owner and outside of a transaction. The connection is to be closed after it. */
+export async function runConcurrently(
+  session: Session,
+  context: CallContext,
+  place: Place,
+  file: RenderedFile,
+): Promise<void> {
+  const steps = await stepsOf(file.sql);
+  await session.script(
+    `SET ROLE ${identifier(place.ownerRole)}; SET lock_timeout = '${lockTimeout}'; ` +
+      `SET search_path = ${identifier(place.schema)}, extensions, pg_catalog;`,
+  );
+  for (const [index, step] of steps.entries()) {
+    assertGoing(context, place.subject);
+    context.status(`${file.name}: ${step.does} (${index + 1} of ${steps.length})`);
+    try {
+      await runStep(session, place, step);
+    } catch (error) {
+      throw explained(error, place, file, step);
+    }
+  }
+  await session.script("RESET ROLE; SET search_path = pg_catalog, pg_temp;");
+}
+
 /** Does what a statement asks where it is not done yet. */
-async function runStep(session: Session, inputs: SchemaInputs, step: Step): Promise<void> {
+async function runStep(session: Session, inputs: Place, step: Step): Promise<void> {
   switch (step.does) {
     case "create index":
       return createIndex(session, inputs, step);
@@ -96,7 +115,7 @@ interface FoundIndex {
   readonly busy: boolean;
 }
 
-async function findIndex(session: Session, inputs: SchemaInputs, name: string): Promise<FoundIndex | undefined> {
+async function findIndex(session: Session, inputs: Place, name: string): Promise<FoundIndex | undefined> {
   const [found] = await session.query<FoundIndex>(
     `SELECT c.relkind AS kind, t.relname AS table, x.indisvalid AND x.indisready AND x.indislive AS valid,
        EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.relation = x.indrelid AND l.granted AND l.pid <> pg_backend_pid()
@@ -112,7 +131,7 @@ async function findIndex(session: Session, inputs: SchemaInputs, name: string): 
 
 type CreateStep = Extract<Step, { does: "create index" }>;
 
-async function createIndex(session: Session, inputs: SchemaInputs, step: CreateStep): Promise<void> {
+async function createIndex(session: Session, inputs: Place, step: CreateStep): Promise<void> {
   const found = await findIndex(session, inputs, step.index);
   const what = `${identifier(inputs.schema)}.${identifier(step.index)}`;
   if (found !== undefined && found.kind !== "i") {
@@ -153,7 +172,7 @@ const definitionSql = (schema: string, index: string) => `(SELECT json_build_arr
   WHERE s.nspname = ${literal(schema)} AND c.relname = ${literal(index)})`;
 
 /** Whether an index is what the statement makes: found out on an empty copy of its table that nobody sees. */
-async function isEqual(session: Session, inputs: SchemaInputs, step: CreateStep): Promise<boolean> {
+async function isEqual(session: Session, inputs: Place, step: CreateStep): Promise<boolean> {
   const scratch = `tenancy_scratch_${randomBytes(6).toString("hex")}`;
   const owner = identifier(inputs.ownerRole);
   const table = identifier(step.table);
@@ -174,7 +193,7 @@ async function isEqual(session: Session, inputs: SchemaInputs, step: CreateStep)
 }
 
 /** Copies that an interrupted REINDEX has left invalid; it names them so, and would leave further ones. */
-async function dropLeftovers(session: Session, inputs: SchemaInputs, step: Extract<Step, { does: "reindex" }>) {
+async function dropLeftovers(session: Session, inputs: Place, step: Extract<Step, { does: "reindex" }>) {
   const rows = await session.query<{ name: string }>(
     `SELECT c.relname AS name FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
@@ -189,7 +208,7 @@ async function dropLeftovers(session: Session, inputs: SchemaInputs, step: Extra
   }
 }
 
-async function hasValue(session: Session, inputs: SchemaInputs, step: Extract<Step, { does: "add value" }>) {
+async function hasValue(session: Session, inputs: Place, step: Extract<Step, { does: "add value" }>) {
   const rows = await session.query(
     `SELECT FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid
        JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
@@ -199,11 +218,11 @@ async function hasValue(session: Session, inputs: SchemaInputs, step: Extract<St
   return rows.length > 0;
 }
 
-function explained(error: unknown, inputs: SchemaInputs, file: RenderedFile, step: Step): unknown {
+function explained(error: unknown, inputs: Place, file: RenderedFile, step: Step): unknown {
   if (isTransient(error) || (codeOf(error) === undefined && !(error instanceof ProviderError))) return error;
   const code = codeOf(error);
   return new ProviderError(
-    `tenant ${inputs.tenant}: the file ${file.name}, line ${step.line} (${step.does}) failed: ${messageOf(error)}` +
+    `${inputs.subject}: the file ${file.name}, line ${step.line} (${step.does}) failed: ${messageOf(error)}` +
       `${code === undefined ? "" : ` (SQLSTATE ${code})`}. What the file did before that line is kept; mend the cause ` +
       `and run the same command again, it continues there.`,
   );

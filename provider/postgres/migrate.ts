@@ -84,7 +84,7 @@ async function applyLeading(
   const task: Task = { subject: `tenant ${news.tenant}`, doing: `applying new files to the schema ${news.schema}` };
   const blockers = new Blockers();
   const work = async (session: Session) => {
-    assertGoing(context, news);
+    assertGoing(context, task.subject);
     // A backend that a killed run left behind may still be at it: the row's lock lets one of the two work at a time.
     await session.script(
       `BEGIN; SET LOCAL lock_timeout = '${lockTimeout}';
@@ -128,10 +128,10 @@ const keptText =
   "else add another, and run the command again.";
 
 /** @throws ProviderError when the engine has cancelled the update */
-export function assertGoing(context: CallContext, { tenant }: SchemaInputs): void {
+export function assertGoing(context: CallContext, subject: string): void {
   if (!context.signal.aborted) return;
   throw new ProviderError(
-    `tenant ${tenant}: the update was cancelled before its next file was applied. Run the same command again: it ` +
+    `${subject}: the update was cancelled before its next file was applied. Run the same command again: it ` +
       `continues where this one ended.`,
   );
 }

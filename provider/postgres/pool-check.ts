@@ -78,7 +78,7 @@ async function filesFaults(
     ];
   }
   const options = { partitions: isUnknown(news.partitions) ? 0 : news.partitions };
-  const failures = await templateFaults(dependencies, template, olds, news, { ...options, seeds: false });
+  const failures = await templateFaults(dependencies, template, olds, news, { ...options, seeds: true });
   if (failures.length === 0 && options.partitions > 0) {
     const { values } = checkVariables(template, news.variables);
     const text = (partitions: number) =>

@@ -117,3 +117,12 @@ export function partitionsSql({ tables }: PoolCatalogue, inputs: PoolInputs): st
       }),
     );
 }
+
+/** What keeps tenants from sharing what the files make: all of it in one message. */
+export function faultsText(inputs: PoolInputs, files: readonly RenderedFile[], faults: readonly string[]): string {
+  return (
+    `${subjectOf(inputs.pool)}: the template "${inputs.template}" is not safe to share (after ` +
+    `${files.map(({ name }) => name).join(", ")}), and nothing of it was kept:\n` +
+    faults.map((fault) => `- ${fault}`).join("\n")
+  );
+}

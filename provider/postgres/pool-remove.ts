@@ -7,7 +7,7 @@ import type { Live } from "./live.ts";
 import type { PostgresPools, Session } from "./pool.ts";
 import { findMembers, findPoolData } from "./pool-adopt.ts";
 import { readBrief, subjectOf } from "./pool-live.ts";
-import { forgetFilesSql } from "./pool-work.ts";
+import { forgetFilesSql } from "./pool-make.ts";
 import { identifier, identifiers } from "./quote.ts";
 import { dropMany } from "./schema-remove.ts";
 import { setRole } from "./script.ts";

@@ -5,8 +5,9 @@ import type { PostgresDependencies } from "./dependencies.ts";
 import type { Difference } from "./difference.ts";
 import { shapeDifferences } from "./drift-shape.ts";
 import type { Session } from "./pool.ts";
-import { applyFiles, type PoolTemplate, partitionsSql } from "./pool-files.ts";
+import { applyFiles, faultsText, type PoolTemplate, partitionsSql } from "./pool-files.ts";
 import { readCatalogue, subjectOf } from "./pool-live.ts";
+import { poolFaults } from "./pool-rules.ts";
 import { infrastructureSql, poolFunctions } from "./pool-sql.ts";
 import { identifier } from "./quote.ts";
 import type { RenderedFile } from "./script.ts";
@@ -25,11 +26,7 @@ export async function poolShape(
 ): Promise<Difference[]> {
   const subject = subjectOf(inputs.pool);
   try {
-    const wanted = await referenceShapes(dependencies).filled(
-      { ...inputs, subject },
-      ["pool", inputs.partitions, files.map(({ sql }) => sql)],
-      (session, names) => fill(session, names, inputs, files),
-    );
+    const wanted = await poolReference(dependencies, inputs, files);
     const task = { subject, doing: `describing the schema ${inputs.schema}` };
     const live = await dependencies.pools.run(inputs.server, task, async (session) => {
       await session.script("BEGIN READ ONLY; SET LOCAL lock_timeout = '1s';");
@@ -45,6 +42,24 @@ export async function poolShape(
   }
 }
 
+/**
+ * What the template gives, found out in a scratch schema: also whether it keeps the rules, which a file that cannot run
+ * inside of a transaction has to be asked before it runs.
+ *
+ * @throws ProviderError when the server refuses a file, or a rule is broken
+ */
+export function poolReference(
+  dependencies: PostgresDependencies,
+  inputs: PoolInputs,
+  files: readonly RenderedFile[],
+): Promise<readonly Item[]> {
+  return referenceShapes(dependencies).filled(
+    { ...inputs, subject: subjectOf(inputs.pool) },
+    ["pool", inputs.partitions, files.map(({ sql }) => sql)],
+    (session, names) => fill(session, names, inputs, files),
+  );
+}
+
 async function fill(
   session: Session,
   names: ShapeNames,
@@ -56,21 +71,44 @@ async function fill(
   const owner = setRole(names.ownerRole);
   await session.script([...groups, owner, ...infrastructureSql(place), "SET LOCAL ROLE NONE;"].join("\n"));
   await applyFiles(session, place, files, []);
-  const partitions = partitionsSql(await readCatalogue(session, place), place);
+  const catalogue = await readCatalogue(session, place);
+  const faults = poolFaults(catalogue, place);
+  if (faults.length > 0) throw new ProviderError(faultsText(inputs, files, faults));
+  const partitions = partitionsSql(catalogue, place);
   if (partitions.length > 0) await session.script([owner, ...partitions, "SET LOCAL ROLE NONE;"].join("\n"));
 }
 
-/** Without what is hardening's, so that nothing is told twice. */
+/** Without what is hardening's, so that nothing is told twice, and without what partitions have from their table. */
 function ofTemplate(items: readonly Item[]): Item[] {
+  const parents = new Map(
+    items.flatMap(({ kind, name, attributes }) =>
+      kind === "table" && typeof attributes.partition === "string" ? [[name, attributes.parents ?? ""] as const] : [],
+    ),
+  );
+  // A partitioned table has no page itself.
+  const pages = (table: string) =>
+    items
+      .filter(({ kind, name }) => kind === "table" && parents.get(name)?.endsWith(`.${table}`) === true)
+      .reduce((sum, item) => sum + (item.pages ?? 0), 0);
   const own = new Set(poolFunctions({ schema: "any" }).map(({ name, signature }) => `${name}(${signature})`));
   return items
-    .filter(({ kind, name }) => {
+    .filter(({ kind, name, table }) => {
+      if (table !== null && parents.has(table)) return false;
       if (kind === "policy") return false;
       if (kind === "trigger") return !name.startsWith("tenancy_audit_");
       if (kind === "function") return !own.has(name);
       return kind !== "index" || !name.startsWith("tenancy_hnsw_");
     })
-    .map((item) => ({ ...item, attributes: withoutHardening(item) }));
+    .map((item) => ({
+      ...item,
+      // With ONLY the index would be made without those of the partitions, and stay invalid.
+      sql:
+        item.kind === "index"
+          ? (item.sql?.replace(/^(CREATE (?:UNIQUE )?INDEX .+?) ON ONLY /, "$1 ON ") ?? null)
+          : item.sql,
+      pages: item.kind === "table" ? (item.pages ?? 0) + pages(item.name) : item.pages,
+      attributes: withoutHardening(item),
+    }));
 }
 
 function withoutHardening({ kind, name, attributes }: Item): Item["attributes"] {

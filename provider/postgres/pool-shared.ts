@@ -10,7 +10,8 @@ import { loadPoolTemplate } from "./pool-files.ts";
 import { type PoolLive, readPool, subjectOf } from "./pool-live.ts";
 import { removePool } from "./pool-remove.ts";
 import { poolShape } from "./pool-shape.ts";
-import { poolDifferences, poolWork } from "./pool-work.ts";
+import { poolDifferences } from "./pool-make.ts";
+import { poolWork } from "./pool-work.ts";
 
 export function poolHandler(dependencies: PostgresDependencies): Handler<PoolInputs, PoolOutputs> {
   const { pools } = dependencies;

@@ -28,7 +28,7 @@ export function poolTenantDifferences(
     ...roles.flatMap((role) => oneRoleDifferences(live, role, inputs, server.database)),
     ...groupDifferences(live, inputs, server),
     ...databaseDifferences(live, inputs, server),
-    ...reachDifferences(live.reach, "beyond the rights of its pool"),
+    ...reachDifferences(live.reach, "beyond the rights of its pool", "nothing beyond the rights of its pool"),
     ...(live.pool ? [...memberDifferences(live, inputs), ...loginDifferences(live, inputs)] : []),
   ];
 }

@@ -1,8 +1,9 @@
 /** A look at what there is of one tenant of a pool: its logins, its membership, its row of the catalogue. */
 import type { PoolTenantInputs } from "../inputs.ts";
 import { reachSql } from "./drift-reach.ts";
-import { type Live, rightsOf } from "./live.ts";
-import { loginsTable, membersTable, within } from "./pool-sql.ts";
+import { type Live, rightsOf, roleJson } from "./live.ts";
+import { auditTable, loginsTable, membersTable, within } from "./pool-sql.ts";
+import { asOwnerOf } from "./pool-tenant-rows.ts";
 import type { Session } from "./pool.ts";
 import { setRole } from "./script.ts";
 
@@ -19,10 +20,11 @@ export interface LiveLogin {
   readonly kind: string;
 }
 
-export interface LivePoolTenant extends Pick<Live, "roles" | "databaseRights" | "reach" | "row"> {
+export interface LivePoolTenant extends Pick<Live, "roles" | "memberships" | "databaseRights" | "reach" | "row"> {
   /** Whether the pool's schema is there, with the table of its members. */
   readonly pool: boolean;
-  readonly memberships: readonly (Live["memberships"][number] & { readonly inherit: boolean; readonly set: boolean })[];
+  /** Whether the pool knows the provisioner's login, which without that sees no row. */
+  readonly provisioner: boolean;
   /** Members with the tenant's id in the registry or with its `tenant_id`: one at most where all is well. */
   readonly members: readonly LiveMember[];
   /** Bonds of the tenant's logins, and other logins that are bound to the tenant. */
@@ -37,14 +39,7 @@ const liveSql = `WITH ours AS (SELECT * FROM pg_catalog.pg_roles WHERE rolname =
 SELECT json_build_object(
   'pool', EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
     WHERE s.nspname = $4 AND c.relname = '${membersTable}'),
-  'roles', (SELECT coalesce(json_object_agg(o.rolname, json_build_object('login', o.rolcanlogin, 'inherit', o.rolinherit,
-      'powers', array_remove(ARRAY[CASE WHEN o.rolsuper THEN 'SUPERUSER' END, CASE WHEN o.rolbypassrls THEN 'BYPASSRLS' END,
-        CASE WHEN o.rolcreatedb THEN 'CREATEDB' END, CASE WHEN o.rolcreaterole THEN 'CREATEROLE' END,
-        CASE WHEN o.rolreplication THEN 'REPLICATION' END], NULL),
-      'connectionLimit', o.rolconnlimit, 'validUntil', nullif(o.rolvaliduntil, 'infinity')::text,
-      'settings', coalesce((SELECT to_json(s.setconfig) FROM pg_catalog.pg_db_role_setting s, d
-        WHERE s.setrole = o.oid AND s.setdatabase = d.oid), '[]'),
-      'globalSettings', coalesce(to_json(o.rolconfig), '[]'))), '{}') FROM ours o),
+  'roles', (SELECT coalesce(json_object_agg(o.rolname, ${roleJson}), '{}') FROM ours o),
   'memberships', (SELECT coalesce(json_agg(json_build_object('role', pg_get_userbyid(a.roleid),
       'member', pg_get_userbyid(a.member), 'grantor', pg_get_userbyid(a.grantor), 'admin', a.admin_option,
       'inherit', a.inherit_option, 'set', a.set_option)), '[]')
@@ -58,7 +53,8 @@ SELECT json_build_object(
     FROM platform.tenants WHERE id = $3)
 ) AS live`;
 
-type Seen = Omit<LivePoolTenant, "members" | "logins">;
+type Bonds = Pick<LivePoolTenant, "provisioner" | "members" | "logins">;
+type Seen = Omit<LivePoolTenant, keyof Bonds>;
 
 export async function readPoolTenant(session: Session, inputs: PoolTenantInputs): Promise<LivePoolTenant> {
   const roles = [inputs.appRole, inputs.readOnlyRole];
@@ -67,15 +63,12 @@ export async function readPoolTenant(session: Session, inputs: PoolTenantInputs)
   const [row] = await session.query<{ live: Seen }>(liveSql, values);
   if (row === undefined) throw new Error("the server gave no answer");
   const { live } = row;
-  return { ...live, ...(live.pool ? await readBonds(session, inputs, roles) : { members: [], logins: [] }) };
+  if (!live.pool) return { ...live, provisioner: false, members: [], logins: [] };
+  return { ...live, ...(await readBonds(session, inputs, roles)) };
 }
 
 /** Only the owner reads who is a member. */
-async function readBonds(
-  session: Session,
-  inputs: PoolTenantInputs,
-  roles: readonly string[],
-): Promise<Pick<LivePoolTenant, "members" | "logins">> {
+async function readBonds(session: Session, inputs: PoolTenantInputs, roles: readonly string[]): Promise<Bonds> {
   await session.query("BEGIN");
   await session.script(setRole(inputs.ownerRole));
   const members = await session.query<LiveMember & Record<string, unknown>>(
@@ -88,8 +81,29 @@ async function readBonds(
      WHERE tenant_id = $1 OR login = ANY ($2) ORDER BY login`,
     [inputs.tenantId, roles],
   );
+  const provisioner = await session.query(
+    `SELECT FROM ${within(inputs, loginsTable)} WHERE login = session_user AND kind = 'provisioner'`,
+  );
   await session.query("ROLLBACK");
-  return { members, logins };
+  return { provisioner: provisioner.length > 0, members, logins };
+}
+
+/**
+ * Keeps the time of the tenant's last write in the catalogue, by the audit. Reads leave no trace in tables that many
+ * tenants share.
+ */
+export async function recordLastWrite(session: Session, inputs: PoolTenantInputs): Promise<void> {
+  await session.script(`BEGIN; ${asOwnerOf(inputs)}`);
+  const [last] = await session.query<{ at: string }>(
+    `SELECT at::text FROM ${within(inputs, auditTable)} WHERE tenant_id = $1 ORDER BY id DESC LIMIT 1`,
+    [inputs.tenantId],
+  );
+  await session.query("ROLLBACK");
+  if (last === undefined) return;
+  await session.query(
+    "UPDATE platform.tenants SET last_activity = greatest(last_activity, $1::timestamptz) WHERE id = $2",
+    [last.at, inputs.tenant],
+  );
 }
 
 /** The tenant's own row of the members; undefined where it has none. */

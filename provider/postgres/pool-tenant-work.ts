@@ -176,6 +176,12 @@ function assertPool(live: LivePoolTenant, inputs: PoolTenantInputs): void {
         `Run an update with the pool in the registry, or restore the database from a backup.`,
     );
   }
+  if (!live.provisioner) {
+    throw new ProviderError(
+      `tenant ${inputs.tenant}: the pool "${inputs.pool}" does not know the provisioner's login, and shows it no rows. ` +
+        `Run a refresh and an update, which mend the pool.`,
+    );
+  }
   const strangers = strangersText(live, inputs);
   if (strangers !== "") {
     throw new ProviderError(

@@ -6,7 +6,7 @@ import type { PostgresDependencies } from "./dependencies.ts";
 import type { Task } from "./faults.ts";
 import { checkPoolTenant } from "./pool-tenant-check.ts";
 import { findPoolTenantDrift } from "./pool-tenant-drift.ts";
-import { isThere, readPoolTenant } from "./pool-tenant-live.ts";
+import { isThere, memberOf, readPoolTenant, recordLastWrite } from "./pool-tenant-live.ts";
 import { removePoolTenant } from "./pool-tenant-remove.ts";
 import { poolTenantWork } from "./pool-tenant-work.ts";
 
@@ -46,7 +46,11 @@ export function poolTenantHandler(dependencies: PostgresDependencies): Handler<P
         doing: `reading its place in the pool ${outputs.pool}`,
       };
       const wanted: PoolTenantInputs = { ...outputs, ...inputs };
-      const live = await pools.run(outputs.server, task, (session) => readPoolTenant(session, wanted));
+      const live = await pools.run(outputs.server, task, async (session) => {
+        const seen = await readPoolTenant(session, wanted);
+        if (seen.provisioner && memberOf(seen, wanted) !== undefined) await recordLastWrite(session, wanted);
+        return seen;
+      });
       if (!isThere(live)) return undefined;
       const drift = await findPoolTenantDrift(dependencies, context, wanted, outputs, live);
       return { inputs: drift.length > 0 ? { ...inputs, drift } : inputs, outputs };

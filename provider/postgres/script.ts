@@ -4,6 +4,7 @@ import type { BackupWaiver, SchemaInputs } from "../inputs.ts";
 import type { Mark } from "../mark.ts";
 import { changeLock, eventSql, type FileOrigin, originsSql, recordRemovalSql, recordSchemaSql } from "./catalogue.ts";
 import { defaultPrivilegesSql, type Difference, searchPath } from "./drift.ts";
+import { grantApplicationSql } from "./drift-roles.ts";
 import type { Live } from "./live.ts";
 import { identifier, identifiers, integer, literal } from "./quote.ts";
 
@@ -52,7 +53,7 @@ export function createEnd(inputs: SchemaInputs, options: ScriptOptions): string 
 }
 
 function makeSql(inputs: SchemaInputs, options: ScriptOptions): string[] {
-  const { ownerRole, appRole, readOnlyRole } = inputs;
+  const { ownerRole, appRole, readOnlyRole, application } = inputs;
   const database = identifier(options.server.database);
   const logins = identifiers([appRole, readOnlyRole]);
   const open = inputs.state === "active";
@@ -68,6 +69,7 @@ function makeSql(inputs: SchemaInputs, options: ScriptOptions): string[] {
     `CREATE ROLE ${identifier(ownerRole)} NOLOGIN NOINHERIT NOBYPASSRLS;`,
     `SELECT ${changeLock};`,
     ...(open ? [`GRANT CONNECT ON DATABASE ${database} TO ${logins};`] : []),
+    ...(open && application !== undefined ? [grantApplicationSql(appRole, application)] : []),
     ...[appRole, readOnlyRole].map(
       (role) => `ALTER ROLE ${identifier(role)} IN DATABASE ${database} SET search_path = ${searchPath(inputs)};`,
     ),

@@ -58,9 +58,9 @@ describe("the check of a pool's tenant", () => {
       variables: { size: 1 },
     });
     expect(failures.map(({ property }) => property).sort()).toEqual([
-      "appRole",
       "connectionLimit",
       "password",
+      "poolAppRole",
       "readOnlyRole",
       "schema",
       "server",

@@ -115,4 +115,18 @@ describe("drift of a pool's tenant", () => {
     expect(await drift(inputs, outputs)).toBeUndefined();
     await expect(handler.update(poolContext(inputs), "", outputs, inputs)).rejects.toThrow(/are gone/);
   });
+
+  test("a pool that has lost the provisioner's login is named by an update, and read still tells of the tenant", async () => {
+    const inputs = pool.tenant("blind");
+    const outputs = await joinPool(deps, inputs);
+    const logins = `"${inputs.schema}".tenancy_logins`;
+    await asAdmin(`UPDATE ${logins} SET login = 'elsewhere' WHERE kind = 'provisioner'`);
+    expect(await drift(inputs, outputs)).toEqual([]);
+    await expect(handler.update(poolContext(inputs), "", outputs, inputs)).rejects.toThrow(
+      /does not know the provisioner's login/,
+    );
+    const { user } = deps.pools.server("main").provisioner;
+    await asAdmin(`UPDATE ${logins} SET login = '${user}' WHERE kind = 'provisioner'`);
+    expect(await drift(inputs, await handler.update(poolContext(inputs), "", outputs, inputs))).toEqual([]);
+  });
 });

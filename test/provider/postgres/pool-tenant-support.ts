@@ -37,12 +37,9 @@ export interface TestPool {
   tenant(name: string, over?: Partial<PoolTenantInputs>): PoolTenantInputs;
 }
 
-/** Baseline, trusted login and a pool of the template `library`. */
+/** Baseline, which makes the trusted login, and a pool of the template `library`. */
 export async function makePool(deps: PostgresDependencies, partitions = 0): Promise<TestPool> {
   await baseline(deps);
-  await asAdmin(`CREATE ROLE "${trusted.user}" LOGIN NOINHERIT NOBYPASSRLS PASSWORD '${trusted.password}'`);
-  await asAdmin(`GRANT CONNECT ON DATABASE "${server().database}" TO "${trusted.user}"`);
-  await asAdmin(`GRANT "${trusted.user}" TO "${server().provisioner.user}" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`);
   const pool = `p-${randomBytes(4).toString("hex")}`;
   const template = loadTemplate(templates, "library");
   const inputs: PoolInputs = {

@@ -76,10 +76,18 @@ describe("two tenants of one pool", () => {
     ]);
   });
 
-  test("what a tenant's application and its seed did is in the audit, under their logins", async () => {
+  test("what a tenant's application and its seed did is in the audit under their logins, and the last of it is the time in the catalogue", async () => {
     const inputs = pool.tenant("audit");
-    await joinPool(deps, inputs);
+    const outputs = await joinPool(deps, inputs);
     await asApp(inputs, (app) => app.query("INSERT INTO books (id, author, title) VALUES (1, 1, 'a')"));
+    await handler.read(poolContext(inputs), "", inputs, outputs);
+    expect(
+      await asAdmin(
+        `SELECT last_activity = (SELECT max(at) FROM "${inputs.schema}".audit_log WHERE tenant_id = external_id::uuid) AS last
+         FROM platform.tenants WHERE id = $1`,
+        [inputs.tenant],
+      ),
+    ).toEqual([{ last: true }]);
     const audit = await asApp(inputs, (app) =>
       app.query("SELECT login, action, table_name FROM audit_log WHERE actor IS NULL ORDER BY id"),
     );
