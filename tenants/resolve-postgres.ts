@@ -1,6 +1,6 @@
 /** What a tenant has in PostgreSQL: a template of its own, a pool's, or the one of the tenant that it is a clone of. */
 import type { TemplateVariables } from "../provider/inputs.ts";
-import { type Template } from "../templates/load.ts";
+import type { Template } from "../templates/load.ts";
 import { checkVariables } from "../templates/values.ts";
 import { quote } from "./faults.ts";
 import { type Draft, type Layers, type SettingsLayer, type TenantLayer, nodeAt } from "./layers.ts";
