@@ -55,14 +55,21 @@ function optionFaults(name: string, value: unknown): Refusal[] {
         const constant = first(item)[1].sval;
         return isNode(constant) ? text(constant.sval) : undefined;
       });
+      // FROM CURRENT pins the path that the tool has set for the file: the schema that the function is made in comes first.
       const pins =
         kind === "VariableSetStmt" &&
-        node.kind === "VAR_SET_VALUE" &&
         node.name === "search_path" &&
-        schemas.every((schema) => pinnable.has(schema ?? "?"));
+        (node.kind === "VAR_SET_CURRENT" ||
+          (node.kind === "VAR_SET_VALUE" && schemas.every((schema) => pinnable.has(schema ?? "?"))));
       return pins
         ? []
-        : [{ reason: "has a SET clause other than `SET search_path` to pg_catalog, extensions and pg_temp" }];
+        : [
+            {
+              reason:
+                "has a SET clause other than `SET search_path` to pg_catalog, extensions and pg_temp, " +
+                "or FROM CURRENT",
+            },
+          ];
     }
     case "language":
     case "as":

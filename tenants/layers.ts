@@ -1,4 +1,5 @@
 /** Where a tenant's settings come from: its record, then its profile, then the defaults. */
+import type { PoolFile } from "./pool-settings.ts";
 import type { ProfileRecord, Settings, TenantFile } from "./schema.ts";
 import type { Spot } from "./faults.ts";
 import type { Node } from "./yaml.ts";
@@ -10,18 +11,26 @@ export type Draft<T> = T extends readonly unknown[]
     ? { readonly [K in keyof T]?: Draft<T[K]> }
     : T;
 
-/** One place that settings are written at. */
-export interface Layer<T> {
+/** Something that is written in a file. */
+export interface Written {
   /** As in `profiles.ekn`. */
   readonly path: string;
   readonly at: Spot;
   readonly node: Node;
+}
+
+/** One place that settings are written at. */
+export interface Layer<T> extends Written {
   readonly values: Draft<T>;
 }
 export type SettingsLayer = Layer<Settings>;
 export type ProfileLayer = Layer<ProfileRecord>;
 export interface TenantLayer extends Layer<TenantFile> {
   readonly id: string;
+}
+
+export interface PoolLayer extends Layer<PoolFile> {
+  readonly name: string;
 }
 
 /** `unclear`: it is written, but wrong, which was told; or it may be in a part that could not be read. */
@@ -50,6 +59,11 @@ export class Layers {
       if (isWritten(layer.node, keys)) return { kind: "unclear" };
     }
     return { kind: this.#complete ? "missing" : "unclear" };
+  }
+
+  /** The layers that win over one, and that one: what is written there stands beside what it says, or above. */
+  upTo(layer: SettingsLayer): readonly SettingsLayer[] {
+    return this.#layers.slice(0, this.#layers.indexOf(layer) + 1);
   }
 
   /** For settings that have a built-in default. */

@@ -1,28 +1,19 @@
 /** Reads `registry.yaml` and `registry.d/`, and gives the tenants or every fault of all files at once. */
-import {
-  type Fault,
-  RegistryError,
-  type Spot,
-  faultAt,
-  faultOfFile,
-  inOrder,
-  quote,
-  shownPath,
-  under,
-} from "./faults.ts";
-import { readSource, tenantFiles } from "./files.ts";
-import { type Draft, type ProfileLayer, type SettingsLayer, type TenantLayer, spotOf } from "./layers.ts";
-import { type TenantRecord, resolveTenant } from "./resolve.ts";
-import { type RegistryFile, metaOf, registrySchema, tenantIdSchema, tenantSchema } from "./schema.ts";
-import { builtIn } from "./text-forms.ts";
-import { type Named, caseFaults, externalIdFaults, nameFaults, where } from "./unique.ts";
-import { validate } from "./validate.ts";
+import { checkClone, checkCloned, isClone } from "./clones.ts";
+import { RegistryError, faultAt, inOrder, under } from "./faults.ts";
+import { type ProfileLayer, type TenantLayer, spotOf } from "./layers.ts";
 import { type Placed, type Servers, checkPlacement } from "./placement.ts";
+import { type PoolRecord, resolvePool } from "./pools.ts";
+import { Reading } from "./reading.ts";
+import { type Surroundings, type TenantRecord, resolveTenant } from "./resolve.ts";
+import { tenantIdSchema } from "./schema.ts";
+import { builtIn } from "./text-forms.ts";
+import { type Named, externalIdFaults, nameFaults } from "./unique.ts";
 import { type Tell, Templates, checkLayerVariables, checkWritten } from "./written.ts";
-import { type Entry, type MapNode, type Node, parseYaml } from "./yaml.ts";
 
 export { RegistryError, type Fault } from "./faults.ts";
-export type { TenantRecord, Tier } from "./resolve.ts";
+export type { PoolRecord } from "./pools.ts";
+export type { CloneOf, TenantRecord, Tier } from "./resolve.ts";
 export type {
   EncryptionKey,
   TenantNeo4j,
@@ -38,6 +29,8 @@ export interface Registry {
   readonly path: string;
   /** How many tenants may leave in one update. */
   readonly maxDeletes: number;
+  /** Sorted by name. */
+  readonly pools: readonly PoolRecord[];
   /** Sorted by id. */
   readonly tenants: readonly TenantRecord[];
 }
@@ -61,17 +54,24 @@ export function loadRegistry(path: string, context: LoadContext): Registry {
   const tell: Tell = (layer, keys, text) => {
     reading.faults.push(faultAt(spotOf(layer, keys), keys.reduce<string>(under, layer.path), text));
   };
+  const known = { templates, servers: context.servers, pools: main.arePoolsClear ? [...main.pools.keys()] : undefined };
   for (const layer of [main.defaults, ...main.profiles.values(), ...tenants]) {
-    if (layer !== undefined) checkWritten(layer, templates, context.servers, path, tell);
+    if (layer !== undefined) checkWritten(layer, known, path, tell);
   }
   for (const profile of main.profiles.values()) {
     const name = profile.values.postgres?.template ?? main.defaults?.values.postgres?.template;
     const template = name === undefined ? undefined : templates.get(name);
     if (template !== undefined && !(template instanceof Error)) checkLayerVariables(profile, template, tell);
   }
-  const placed = tenants.flatMap((layer): Placed[] => {
-    const record = resolveTenant(layer, { ...main, templates, tell });
-    return record === undefined ? [] : [{ record, layer }];
+  const pools = [...main.pools.values()].flatMap((layer): PoolRecord[] => {
+    const pool = resolvePool(layer, { templates, servers: context.servers, tell });
+    return pool === undefined ? [] : [pool];
+  });
+  const placed = resolveAll(tenants, {
+    ...main,
+    templates,
+    pools: new Map(pools.map((pool) => [pool.name, pool])),
+    tell,
   });
   if (context.servers !== undefined) checkPlacement(placed, context.servers, tell);
   reading.faults.push(...externalIdFaults(tenants), ...nameFaults(named(tenants, main.profiles)));
@@ -79,143 +79,33 @@ export function loadRegistry(path: string, context: LoadContext): Registry {
     throw new RegistryError(inOrder(reading.faults, [...reading.files]), reading.tenantCount);
   }
   const maxDeletes = main.maxDeletes ?? builtIn.maxDeletes;
-  return { path, maxDeletes, tenants: placed.map(({ record }) => record).sort((a, b) => (a.id < b.id ? -1 : 1)) };
-}
-
-interface Main {
-  readonly maxDeletes: number | undefined;
-  readonly defaults: SettingsLayer | undefined;
-  readonly profiles: ReadonlyMap<string, ProfileLayer>;
-  /** Whether all profiles and defaults could be read. */
-  readonly complete: boolean;
-}
-
-interface Written {
-  readonly id: string;
-  readonly at: Spot;
-  readonly path: string;
-  readonly node: Node;
-  readonly values: TenantLayer["values"] | undefined;
-}
-
-/** The files of one registry, and what is wrong with them. */
-class Reading {
-  readonly faults: Fault[] = [];
-  /** In the order in which faults are told. */
-  readonly files = new Set<string>();
-  readonly #path: string;
-  #written: Written[] = [];
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  get tenantCount(): number {
-    return new Set(this.#written.map(({ id }) => id)).size;
-  }
-
-  main(): Main {
-    const parsed = this.#read(this.#path, "");
-    const none: Main = { maxDeletes: undefined, defaults: undefined, profiles: new Map(), complete: false };
-    if (parsed?.root === undefined) return none;
-    const { root, source, damaged } = parsed;
-    const start = { source, offset: 0 };
-    const values = validate(registrySchema, root, start, "", { faults: this.faults, damaged }) as
-      Draft<RegistryFile> | undefined;
-    if (values === undefined || root.kind !== "map") return none;
-    for (const { key, at, value } of entriesOf(root, "tenants")) {
-      this.#written.push({ id: key, at, path: under("tenants", key), node: value, values: values.tenants?.[key] });
-    }
-    const profiles = new Map<string, ProfileLayer>();
-    for (const { key, at, value } of entriesOf(root, "profiles")) {
-      const profile = values.profiles?.[key];
-      if (profile !== undefined) profiles.set(key, { path: under("profiles", key), at, node: value, values: profile });
-    }
-    const entry = root.entries.get("defaults");
-    const defaults =
-      entry === undefined || values.defaults === undefined
-        ? undefined
-        : { path: "defaults", at: entry.at, node: entry.value, values: values.defaults };
-    const complete = !damaged && isReadable(root, "profiles") && isReadable(root, "defaults");
-    return { maxDeletes: values.maxDeletes, defaults, profiles, complete };
-  }
-
-  /** The tenants of `registry.yaml`, then those that have a file of their own. */
-  tenants(): TenantLayer[] {
-    const { files, faults } = tenantFiles(this.#path);
-    const inMain = new Map(this.#written.map((tenant) => [tenant.id, tenant]));
-    for (const { id, path } of files) {
-      const inside = under("tenants", id);
-      const parsed = this.#read(path, inside);
-      const file = shownPath(path);
-      if (!tenantIdSchema.safeParse(id).success) this.faults.push(faultOfFile(file, badFileName(id)));
-      const other = inMain.get(id);
-      if (other !== undefined) {
-        this.faults.push({
-          ...faultOfFile(file, {
-            message: `the tenant ${quote(id)} stands in two places`,
-            found: `${file} and ${where(other.at)}`,
-            allowed: "one place for each tenant",
-            fix: "remove one of the two",
-          }),
-          path: inside,
-        });
-      }
-      if (parsed?.root === undefined) continue;
-      const at = { source: parsed.source, offset: 0 };
-      const context = { faults: this.faults, damaged: parsed.damaged };
-      const values = validate(tenantSchema, parsed.root, at, inside, context) as Written["values"];
-      if (other === undefined) this.#written.push({ id, at, path: inside, node: parsed.root, values });
-    }
-    for (const { file } of faults) this.files.add(file);
-    this.faults.push(...faults, ...caseFaults(this.#written));
-    return this.#written.flatMap(({ values, ...tenant }) => (values === undefined ? [] : [{ ...tenant, values }]));
-  }
-
-  #read(path: string, inside: string) {
-    this.files.add(shownPath(path));
-    const { source, faults } = readSource(path);
-    this.faults.push(...faults);
-    if (source === undefined) return undefined;
-    const parsed = parseYaml(source, inside);
-    this.faults.push(...parsed.faults);
-    if (parsed.root === undefined && parsed.faults.length === 0) {
-      this.faults.push(faultOfFile(source.file, inside === "" ? emptyRegistry : emptyTenant));
-    }
-    return { ...parsed, source };
-  }
-}
-
-const emptyRegistry = {
-  message: "the file is empty",
-  found: "no content",
-  allowed: "a registry",
-  fix: "write at least `tenants: {}`, which is a registry without tenants; an example is in tenants/examples",
-};
-const emptyTenant = {
-  message: "the file is empty",
-  found: "no content",
-  allowed: "the record of one tenant",
-  fix: "write its displayName, externalId, owner and profile, or remove the file",
-};
-
-function badFileName(id: string) {
+  const records = placed.map(({ record }) => record);
   return {
-    message: `the file's name gives ${quote(id)}, which is no tenant id`,
-    found: quote(`${id}.yaml`),
-    allowed: metaOf(tenantIdSchema).allowed ?? "",
-    fix: "name the file <tenant id>.yaml",
+    path,
+    maxDeletes,
+    pools: pools.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    tenants: records.sort((a, b) => (a.id < b.id ? -1 : 1)),
   };
 }
 
-function entriesOf(root: MapNode, key: string): readonly Entry[] {
-  const value = root.entries.get(key)?.value;
-  return value?.kind === "map" ? [...value.entries.values()] : [];
-}
-
-function isReadable(root: MapNode, key: string): boolean {
-  const value = root.entries.get(key)?.value;
-  return value === undefined || value.kind === "map";
+/** Clones after the tenants that they are made like. */
+function resolveAll(tenants: readonly TenantLayer[], around: Omit<Surroundings, "sources">): Placed[] {
+  const sources = new Map<string, TenantRecord>();
+  const resolve = (layer: TenantLayer): Placed[] => {
+    const record = resolveTenant(layer, { ...around, sources });
+    return record === undefined ? [] : [{ record, layer }];
+  };
+  const own = tenants.filter((layer) => !isClone(layer)).flatMap(resolve);
+  for (const { record } of own) sources.set(record.id, record);
+  const clones = tenants.filter(isClone).flatMap((layer) => {
+    checkClone(layer, tenants, { ...around, sources });
+    return resolve(layer);
+  });
+  for (const { record, layer } of clones) {
+    const source = sources.get(record.clone?.of ?? "");
+    if (source !== undefined) checkCloned(record, source, layer, { ...around, sources });
+  }
+  return [...own, ...clones];
 }
 
 /** Tenants whose physical names are certain. */

@@ -2,7 +2,7 @@
 import type { StoreName } from "../provider/inputs.ts";
 import { storeNames } from "../provider/inputs.ts";
 import { type FaultText, quote } from "./faults.ts";
-import { type SettingsLayer, type TenantLayer, nodeAt } from "./layers.ts";
+import { type TenantLayer, nodeAt } from "./layers.ts";
 import type { TenantRecord } from "./resolve.ts";
 import type { Tell } from "./written.ts";
 
@@ -76,7 +76,8 @@ function* serverFaults(
       fix: "name a server of the tenant's region; of a tenant that lives the region is never changed",
     };
   }
-  if (store === "postgres" && record.tier !== "silo" && server.kind !== "server") {
+  // Of a pool it is told where the pool names the server.
+  if (store === "postgres" && record.tier === "bridge" && server.kind !== "server") {
     yield {
       message: `the tier ${record.tier} needs a shared server, and this one makes a database for each tenant`,
       found,
@@ -118,9 +119,8 @@ function checkRecoveries(placed: readonly Placed[], tell: Tell): void {
     const source = record.silo?.recoverFrom?.tenant;
     if (source === undefined) continue;
     const other = byId.get(source);
-    const at: SettingsLayer = layer;
     if (source === record.id || other?.silo === undefined || other.placement.postgres !== record.placement.postgres) {
-      tell(at, ["silo", "recoverFrom", "tenant"], {
+      tell(layer, ["silo", "recoverFrom", "tenant"], {
         message: `there are no backups of ${quote(source)} that this tenant could be recovered from`,
         found: quote(source),
         allowed: "another tenant of the tier silo on the same server of PostgreSQL",

@@ -43,7 +43,7 @@ export function editorSchema(): unknown {
 function forEditors(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(forEditors);
   if (typeof value !== "object" || value === null) return value;
-  const { allowed, later: _later, ...rest } = value as Record<string, unknown>;
+  const { allowed, ...rest } = value as Record<string, unknown>;
   const entries = Object.entries(rest).map(([key, inner]) => [key, forEditors(inner)] as const);
   const result: Record<string, unknown> = Object.fromEntries(entries);
   if (typeof allowed === "string" && typeof rest.description === "string") {
@@ -54,8 +54,10 @@ function forEditors(value: unknown): unknown {
 
 const sections = [
   "tenant",
+  "clone",
   "profile",
   "defaults",
+  "pool",
   "placement",
   "postgres",
   "silo",
@@ -70,7 +72,9 @@ const sections = [
 const titles: Readonly<Record<string, string>> = {
   tenant: "A tenant: `tenants.<id>`",
   profile: "A profile: `profiles.<name>`",
+  clone: "`clone`",
   defaults: "`defaults`",
+  pool: "A pool: `pools.<name>`",
   placement: "`placement`",
   postgres: "`postgres`",
   silo: "`silo`",
@@ -185,13 +189,34 @@ the schema.
    backup in this version yet. Then take the record out and run \`npm run up\` again: this deletes the tenant's data in
    every store. More than \`maxDeletes\` tenants at once are refused, and an id is never used again.
 
-What cannot be changed while the tenant lives: its id, its \`externalId\`, its profile's \`prefix\`, its \`region\`, and the
-template with its variables.
+What cannot be changed while the tenant lives: its id, its \`externalId\`, its profile's \`prefix\`, its \`region\`, its
+\`tier\`, its pool, and the template with its variables.
+
+## Pools, rings and clones
+
+\`\`\`yaml
+pools:
+  glyphs: { server: main, template: glyph-foundry } # the schema pool_glyphs
+
+tenants:
+  northwind: { …, tier: pool, postgres: { pool: glyphs }, ring: canary }
+  acme: { …, profile: knowledge-graph }
+  acme-test: { …, profile: knowledge-graph, clone: { of: acme, data: true }, ring: early }
+\`\`\`
+
+- **Pool.** A tenant of the tier \`pool\` has no schema: its rows lie in the pool's tables and carry its \`tenant_id\`. That is
+  its \`externalId\` where it is a uuid, else a uuid that is computed from it ([why](decisions/pool-tenant-id.md)). The pool
+  says server, template and variables; what \`defaults\` say of them gives way, and what stands beside \`postgres.pool\` is a
+  fault.
+- **Ring.** An update goes ring by ring: \`canary\`, \`early\`, \`all\` ([why](decisions/rings.md)).
+- **Clone.** A clone takes template, variables and additional SQL from another tenant, and its schema is built from those
+  files. With \`data: true\` the rows are copied when the schema is made ([onboarding](onboarding.md#a-tenant-like-another)).
 
 ## Every key
 
 "required" stands where the key itself has to be there. \`region\`, \`stores\`, a server in \`placement\` for each store and, for
-PostgreSQL, \`postgres.template\` have no default: the tenant, its profile or \`defaults\` says them.`;
+PostgreSQL, \`postgres.template\` have no default: the tenant, its profile or \`defaults\` says them. A pool and a clone say
+template, and a pool the server, in their place.`;
 
 const ending = `## Labels, ids and names
 
@@ -201,6 +226,7 @@ Labels, ids and external ids are legal as Kubernetes label values. Physical name
 | ---------- | ------------------------------ | -------------------------------------- | -------------------------------------------------------- |
 | PostgreSQL | schema                         | \`<prefix>_<id>\`, each hyphen as \`__\`   | \`tenant_acme__corp\`                                      |
 | PostgreSQL | roles                          | schema and \`_owner\`, \`_app\`, \`_ro\`     | \`tenant_acme__corp_app\`                                  |
+| PostgreSQL | schema and roles of a pool     | \`pool_<name>\`, and \`_owner\`, \`_app\`, \`_ro\` | \`pool_glyphs\` for the pool \`glyphs\`                      |
 | Redis      | user, and begin of every key   | \`<prefix>:<id>\`, \`<prefix>:<id>:\`      | \`tenant:acme-corp\`, \`tenant:acme-corp:\`                  |
 | storage    | begin of every object, and user | \`<prefix>s/<id>/\`, \`<prefix>.<id>\`     | \`tenants/acme-corp/\`, \`tenant.acme-corp\`                 |
 

@@ -5,6 +5,8 @@ import type { Settings } from "./schema.ts";
 import { builtIn } from "./text-forms.ts";
 
 export interface TenantPostgres {
+  /** With the tier `pool` only: template and variables are the pool's. */
+  readonly pool?: string;
   readonly template: string;
   /** With the template's defaults. */
   readonly variables: TemplateVariables;

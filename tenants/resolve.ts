@@ -1,9 +1,10 @@
 /** Makes records of tenants out of what their files, profiles and the defaults say. */
-import type { BackupWaiver, StoreName, TenantState } from "../provider/inputs.ts";
+import type { BackupWaiver, Ring, StoreName, TenantState } from "../provider/inputs.ts";
 import { storeNames } from "../provider/inputs.ts";
-import { checkVariables } from "../templates/load.ts";
 import { type FaultText, quote } from "./faults.ts";
 import { type Draft, Layers, type ProfileLayer, type SettingsLayer, type TenantLayer, nodeAt } from "./layers.ts";
+import type { PoolRecord } from "./pools.ts";
+import { poolOf, resolvePostgres } from "./resolve-postgres.ts";
 import {
   neo4jOf,
   redisOf,
@@ -17,10 +18,17 @@ import {
 } from "./resolve-stores.ts";
 import type { Settings } from "./schema.ts";
 import { builtIn } from "./text-forms.ts";
-import { type Templates, type Tell, didYouMean, variableText } from "./written.ts";
+import { type Templates, type Tell, didYouMean, missing } from "./written.ts";
 
 /** Isolation model in PostgreSQL. */
-export type Tier = "bridge" | "silo";
+export type Tier = "pool" | "bridge" | "silo";
+
+/** The tenant that another is made like. */
+export interface CloneOf {
+  readonly of: string;
+  /** Whether its rows are copied, too. */
+  readonly data: boolean;
+}
 
 /** One tenant with everything that its profile and the defaults give it. */
 export interface TenantRecord {
@@ -32,8 +40,11 @@ export interface TenantRecord {
   /** Naming prefix of the profile. */
   readonly prefix: string;
   readonly tier: Tier;
+  /** When an update comes to it. */
+  readonly ring: Ring;
   readonly state: TenantState;
   readonly backupWaiver?: BackupWaiver;
+  readonly clone?: CloneOf;
   readonly region: string;
   /** Server of each store that the tenant has. */
   readonly placement: Readonly<Partial<Record<StoreName, string>>>;
@@ -54,6 +65,10 @@ export interface Surroundings {
   /** Whether all profiles and defaults could be read. */
   readonly complete: boolean;
   readonly templates: Templates;
+  /** By name; one with a fault is not there. */
+  readonly pools: ReadonlyMap<string, PoolRecord>;
+  /** Tenants that are no clones, by id. */
+  readonly sources: ReadonlyMap<string, TenantRecord>;
   readonly tell: Tell;
 }
 
@@ -91,16 +106,21 @@ export function resolveTenant(tenant: TenantLayer, around: Surroundings): Tenant
   const stores = required(["stores"], (settings) => settings.stores, "[postgres, redis, storage]");
   if (stores !== undefined) checkStoresOf(tenant, stores, tell);
   const has = storeNames.filter((store) => stores?.includes(store));
-  const placement: Partial<Record<StoreName, string>> = {};
-  for (const store of has) {
-    const server = required(["placement", store], (settings) => settings.placement?.[store], "main");
-    if (server !== undefined) placement[store] = server;
-  }
   const pickedTier = layers.pick(["tier"], (settings) => settings.tier);
   const tier = pickedTier.kind === "value" ? pickedTier.value : builtIn.tier;
   if (stores !== undefined && pickedTier.kind !== "unclear") checkTier(tenant, tier, has, tell);
-  const postgres = has.includes("postgres") ? resolvePostgres(tenant, layers, around) : undefined;
-  const waiver = values.backupWaiver;
+  const isClear = has.includes("postgres") && pickedTier.kind !== "unclear";
+  const pool = isClear ? poolOf(tenant, tier, layers, around) : undefined;
+  const placement: Partial<Record<StoreName, string>> = {};
+  for (const store of has) {
+    const read = (settings: Draft<Settings>) => settings.placement?.[store];
+    // A tenant of a pool lies where its pool does.
+    const inPool = store === "postgres" && tier === "pool";
+    const server = inPool ? pool?.server : required(["placement", store], read, "main");
+    if (server !== undefined) placement[store] = server;
+  }
+  const postgres = isClear ? resolvePostgres(tenant, { tier, layers, pool }, around) : undefined;
+  const { backupWaiver: waiver, clone } = values;
   const { displayName, externalId, owner } = values;
   if (
     displayName === undefined ||
@@ -122,7 +142,9 @@ export function resolveTenant(tenant: TenantLayer, around: Surroundings): Tenant
     profile: values.profile,
     prefix: profile.values.prefix,
     tier,
+    ring: layers.first((settings) => settings.ring) ?? builtIn.ring,
     state,
+    ...(clone?.of === undefined ? {} : { clone: { of: clone.of, data: clone.data ?? builtIn.cloneData } }),
     ...(waiver?.reason !== undefined && waiver.name !== undefined
       ? { backupWaiver: { reason: waiver.reason, name: waiver.name } }
       : {}),
@@ -154,56 +176,27 @@ function profileOf(tenant: TenantLayer, around: Surroundings): ProfileLayer | un
   return profile;
 }
 
-function resolvePostgres(tenant: TenantLayer, layers: Layers, around: Surroundings): TenantPostgres | undefined {
-  const picked = layers.pick(["postgres", "template"], (settings) => settings.postgres?.template);
-  if (picked.kind === "missing")
-    around.tell(tenant, ["postgres", "template"], missing(["postgres", "template"], "knowledge-graph"));
-  if (picked.kind !== "value") return undefined;
-  const template = around.templates.get(picked.value);
-  const read = (settings: Draft<Settings>) => settings.postgres?.variables;
-  if (template === undefined || template instanceof Error || !layers.isClear(["postgres", "variables"], read))
-    return undefined;
-  const { values: given, from } = layers.merge(read);
-  const { values: variables, faults } = checkVariables(template, given);
-  for (const { variable, message, allowed } of faults) {
-    const keys = ["postgres", "variables", variable];
-    const layer = from.get(variable);
-    if (layer !== undefined)
-      around.tell(layer, keys, variableText(template, variable, given[variable], message, allowed));
-    else {
-      around.tell(tenant, keys, {
-        message: `the template ${quote(template.name)} needs a value: ${variable} ${message}`,
-        found: "no such key",
-        allowed,
-        fix: `add it below postgres.variables of the tenant, its profile or the defaults`,
-      });
-    }
-  }
-  if (faults.length > 0) return undefined;
-  return {
-    template: template.name,
-    variables: { ...variables },
-    connectionLimit: layers.first((settings) => settings.postgres?.connectionLimit) ?? builtIn.connectionLimit,
-    readOnlyConnectionLimit:
-      layers.first((settings) => settings.postgres?.readOnlyConnectionLimit) ?? builtIn.readOnlyConnectionLimit,
-    additionalSql: [...(layers.first((settings) => settings.postgres?.additionalSql) ?? [])],
-    rotation: layers.first((settings) => settings.postgres?.rotation) ?? builtIn.rotation,
-  };
-}
-
-/** A database of its own is in PostgreSQL; its settings in a record of another tier are probably a mistake. */
+/** Pools and databases are in PostgreSQL; settings in a record of another tier are probably a mistake. */
 function checkTier(
   tenant: TenantLayer,
   tier: Tier,
   stores: readonly StoreName[],
   tell: (keys: readonly string[], text: FaultText) => void,
 ): void {
-  if (tier === "silo" && !stores.includes("postgres")) {
+  if (tier !== "bridge" && !stores.includes("postgres")) {
     tell(["tier"], {
-      message: "a silo is a database in PostgreSQL, and the tenant has no place there",
+      message: `a ${tier} is ${tier === "silo" ? "a database" : "tables"} in PostgreSQL, and the tenant has no place there`,
       found: `stores: ${stores.join(", ")}`,
-      allowed: "tier: silo with postgres among the stores",
+      allowed: `tier: ${tier} with postgres among the stores`,
       fix: "add postgres to the tenant's stores, or write tier: bridge",
+    });
+  }
+  if (nodeAt(tenant.node, ["clone"]) !== undefined && (tier === "pool" || !stores.includes("postgres"))) {
+    tell(["clone"], {
+      message: "a clone has a schema in PostgreSQL like another tenant's, and this tenant has none of its own",
+      found: tier === "pool" ? "tier: pool" : `stores: ${stores.join(", ")}`,
+      allowed: "clone with postgres among the stores and tier: bridge or silo",
+      fix: "remove it, or give the tenant a schema or a database",
     });
   }
   if (tier !== "silo" && nodeAt(tenant.node, ["silo"]) !== undefined) {
@@ -233,16 +226,6 @@ function checkStoresOf(
       });
     }
   }
-}
-
-function missing(keys: readonly string[], example: string): FaultText {
-  const key = keys.join(".");
-  return {
-    message: `the setting "${key}" is missing`,
-    found: "it stands neither in the tenant, nor in its profile, nor in the defaults",
-    allowed: "in any of the three",
-    fix: `add \`${keys.join(": { ")}: ${example}${" }".repeat(keys.length - 1)}\``,
-  };
 }
 
 /** Whether the state is left out or legal: a wrong one was told already. */

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { prefixMaxLength, prefixPattern, isReservedPrefix, tenantIdPattern } from "../components/naming.ts";
 import { tenantStates } from "../provider/inputs.ts";
+import { clone, pools } from "./pool-settings.ts";
 import { shared } from "./settings.ts";
 import { builtIn, name, nameAllowed, plainText, plainTextAllowed } from "./text-forms.ts";
 
@@ -94,6 +95,7 @@ export const tenantSchema = z
           "Permits deletion of the data without a backup. Only with `state: offboarding`; kept in the catalogue.",
       })
       .optional(),
+    clone,
     ...shared,
   })
   .meta({ id: "tenant", description: "One tenant." });
@@ -124,6 +126,7 @@ export const registrySchema = z
         allowed: "map from a profile's name to what its tenants share",
       })
       .optional(),
+    pools,
     tenants: z.record(tenantIdSchema, tenantSchema).meta({
       description: "The tenants, by id. Write `tenants: {}` where there is none, or where each has a file of its own.",
       allowed: "map from a tenant's id to its record",
@@ -141,7 +144,6 @@ const fieldMeta = z.object({
   description: z.string().optional(),
   allowed: z.string().optional(),
   examples: z.array(z.union([z.string(), z.number()])).optional(),
-  later: z.array(z.string()).optional(),
 });
 export type FieldMeta = z.infer<typeof fieldMeta>;
 

@@ -1,12 +1,11 @@
 /** The settings that defaults, profiles and records of tenants have in common. */
 import { z } from "zod";
-import { storeNames } from "../provider/inputs.ts";
+import { poolNamePattern } from "../components/naming.ts";
+import { rings, storeNames } from "../provider/inputs.ts";
 import { memorySize, silo, storageSize } from "./silo-settings.ts";
 import { builtIn, labelKeyPattern, labelValuePattern, name, nameAllowed } from "./text-forms.ts";
 
-/** Tiers of later versions: refused by name. */
-const laterTiers = ["pool"];
-export const tiers = ["bridge", "silo"] as const;
+export const tiers = ["pool", "bridge", "silo"] as const;
 
 const folderPattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const variablePattern = /^[a-z][a-z0-9_]*$/;
@@ -71,13 +70,25 @@ const tier = z
   .enum(tiers)
   .meta({
     description:
-      "Isolation model. `bridge`: a schema, an ACL user and a prefix of its own on shared servers. " +
+      "Isolation model. `pool`: in PostgreSQL rows in tables that all tenants of a pool share, under row-level security. " +
+      "`bridge`: a schema, an ACL user and a prefix of its own on shared servers. " +
       "`silo`: in PostgreSQL a database of its own, on a shared server, on Kubernetes or on Amazon RDS, as its " +
-      "placement says. Fixed while the tenant lives. `pool` is not available in this version.",
+      "placement says. Fixed while the tenant lives.",
     allowed: tiers.join(", "),
     default: builtIn.tier,
-    later: laterTiers,
     examples: [...tiers],
+  })
+  .optional();
+
+const ring = z
+  .enum(rings)
+  .meta({
+    description:
+      "When an update comes to this tenant: `early` waits until all of `canary` is done, `all` until all of `early` is. " +
+      "A tenant that fails keeps the rings after its own as they were.",
+    allowed: rings.join(", "),
+    default: builtIn.ring,
+    examples: [...rings],
   })
   .optional();
 
@@ -100,8 +111,35 @@ const placement = z
   .meta({ id: "placement", description: "Which of the platform's named servers each store lies on." })
   .optional();
 
+export const templateVariables = z
+  .record(
+    z
+      .string()
+      .regex(variablePattern)
+      .meta({ description: "Name of a variable of the template.", allowed: "name of a variable of the template" }),
+    z
+      .union([z.string(), z.number(), z.boolean()])
+      .meta({ description: "Value of the variable.", allowed: "text, number, true or false" }),
+  )
+  .meta({
+    description: "Values of the template's variables. Fixed once applied.",
+    allowed: "map from a variable's name to its value",
+  })
+  .optional();
+
 const postgres = z
   .strictObject({
+    pool: z
+      .string()
+      .regex(poolNamePattern)
+      .meta({
+        description:
+          "The pool whose tables hold the tenant's rows. With `tier: pool`, and only with it; the pool says template, " +
+          "variables and server. Fixed while the tenant lives.",
+        allowed: "name of a pool of the registry",
+        examples: ["shared"],
+      })
+      .optional(),
     template: name
       .meta({
         description: "What is inside of the tenant's schema: a folder of `templates/`. Fixed once applied.",
@@ -109,21 +147,7 @@ const postgres = z
         examples: ["knowledge-graph"],
       })
       .optional(),
-    variables: z
-      .record(
-        z
-          .string()
-          .regex(variablePattern)
-          .meta({ description: "Name of a variable of the template.", allowed: "name of a variable of the template" }),
-        z
-          .union([z.string(), z.number(), z.boolean()])
-          .meta({ description: "Value of the variable.", allowed: "text, number, true or false" }),
-      )
-      .meta({
-        description: "Values of the template's variables. Fixed once applied.",
-        allowed: "map from a variable's name to its value",
-      })
-      .optional(),
+    variables: templateVariables,
     connectionLimit: limit("Connections that the application's login may hold at once.", builtIn.connectionLimit),
     readOnlyConnectionLimit: limit(
       "Connections that the read-only login may hold at once.",
@@ -142,7 +166,7 @@ const postgres = z
       .optional(),
     rotation,
   })
-  .meta({ id: "postgres", description: "Settings of the tenant's schema in PostgreSQL." })
+  .meta({ id: "postgres", description: "Settings of the tenant's place in PostgreSQL." })
   .optional();
 
 const redis = z
@@ -227,4 +251,4 @@ const labels = z
   .meta({ description: "Labels of the tenant, legal in Kubernetes.", allowed: "map from a label's key to its value" })
   .optional();
 
-export const shared = { region, tier, placement, stores, postgres, silo, redis, storage, neo4j, labels };
+export const shared = { region, tier, ring, placement, stores, postgres, silo, redis, storage, neo4j, labels };

@@ -5,6 +5,9 @@ import { z } from "zod";
 export const builtIn = {
   maxDeletes: 1,
   tier: "bridge",
+  ring: "all",
+  partitions: 0,
+  cloneData: false,
   state: "active",
   connectionLimit: 10,
   readOnlyConnectionLimit: 5,

@@ -1,27 +1,43 @@
 /** What may be there only once in a registry. */
-import { awsName, kubernetesNames, neo4jNames, postgresNames, redisNames, storageNames } from "../components/naming.ts";
+import {
+  awsName,
+  kubernetesNames,
+  neo4jNames,
+  poolTenantId,
+  postgresNames,
+  redisNames,
+  storageNames,
+} from "../components/naming.ts";
 import { type Fault, type FaultText, type Spot, faultAt, quote } from "./faults.ts";
 import { type TenantLayer, spotOf } from "./layers.ts";
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-/** Two tenants with the same external id would share rows of tables that carry it. A uuid has no case. */
+/**
+ * Two tenants with the same external id, or with the same `tenant_id` out of it, would share rows of tables that carry it:
+ * a uuid has no case, and may be the one that stands for an id of another form.
+ */
 export function externalIdFaults(tenants: readonly TenantLayer[]): Fault[] {
   const first = new Map<string, TenantLayer>();
   const faults: Fault[] = [];
   for (const tenant of tenants) {
     const id = tenant.values.externalId;
     if (id === undefined) continue;
-    const key = uuid.test(id) ? id.toLowerCase() : id;
+    const key = poolTenantId(id);
     const other = first.get(key);
     if (other === undefined) {
       first.set(key, tenant);
       continue;
     }
+    const theirs = other.values.externalId ?? "";
+    const isSame = theirs.toLowerCase() === id.toLowerCase();
+    const place = where(spotOf(other, ["externalId"]));
     faults.push(
       faultAt(spotOf(tenant, ["externalId"]), `${tenant.path}.externalId`, {
-        message: "another tenant has the same external id",
-        found: `${quote(id)}, also of tenant ${quote(other.id)} (${where(spotOf(other, ["externalId"]))})`,
+        message: isSame
+          ? "another tenant has the same external id"
+          : `its rows in a pool would carry the tenant_id of another tenant's, ${key}`,
+        found: isSame
+          ? `${quote(id)}, also of tenant ${quote(other.id)} (${place})`
+          : `${quote(id)}, and ${quote(theirs)} of tenant ${quote(other.id)} (${place})`,
         allowed: "an external id that no other tenant has",
         fix: "write this tenant's own external id",
       }),

@@ -110,7 +110,7 @@ function validateList(schema: z.ZodArray, node: Node, path: string, context: Con
 }
 
 function validateValue(schema: z.core.$ZodType, node: Node, path: string, context: Context): unknown {
-  const { allowed = "", examples = [], later = [] } = metaOf(schema);
+  const { allowed = "", examples = [] } = metaOf(schema);
   const example = examples[0] === undefined ? "write an allowed value" : `write, for example, ${String(examples[0])}`;
   if (node.kind !== "scalar") return wrongType(node, path, context, allowed, example);
   const result = z.safeParse(schema, node.value);
@@ -125,13 +125,6 @@ function validateValue(schema: z.core.$ZodType, node: Node, path: string, contex
       allowed,
       fix: `${example}, or remove the key`,
     });
-  } else if (typeof node.value === "string" && later.includes(node.value)) {
-    tell(context, node.at, path, {
-      message: `${quote(node.value)} is not available in this version`,
-      found,
-      allowed,
-      fix: `write ${allowed}; ${later.join(" and ")} come with a later version`,
-    });
   } else if (issue?.code === "invalid_type" && issue.expected === "string") {
     tell(context, node.at, path, {
       message: `${name} must be a text`,
@@ -139,6 +132,8 @@ function validateValue(schema: z.core.$ZodType, node: Node, path: string, contex
       allowed,
       fix: `put it in quotes: ${quote(node.text)}`,
     });
+  } else if (issue?.code === "invalid_type" && issue.expected === "boolean") {
+    tell(context, node.at, path, { message: `${name} must be true or false`, found, allowed, fix: example });
   } else if (issue?.code === "invalid_type") {
     const fix =
       typeof node.value === "string" && /^-?\d+$/.test(node.value) ? `write it without quotes: ${node.value}` : example;

@@ -4,12 +4,13 @@ import { dirname, join, relative } from "node:path";
 import { canaryPrefix } from "../components/naming.ts";
 import { type StoreName, storeNames } from "../provider/inputs.ts";
 import { type Template, checkVariables, loadTemplate, templateNames } from "../templates/load.ts";
+import type { TemplateTier } from "../templates/manifest.ts";
 import { type FaultText, listed, nearest, quote } from "./faults.ts";
-import { type SettingsLayer, nodeAt } from "./layers.ts";
+import { type SettingsLayer, type Written, nodeAt } from "./layers.ts";
 import type { Servers } from "./placement.ts";
 import { sqlPathSchema } from "./settings.ts";
 
-export type Tell = (layer: SettingsLayer, keys: readonly (string | number)[], text: FaultText) => void;
+export type Tell = (layer: Written, keys: readonly (string | number)[], text: FaultText) => void;
 
 /** The templates of a folder, each read once. The one of the canaries of `tenancy verify` is not for tenants. */
 export class Templates {
@@ -51,15 +52,35 @@ export class Templates {
   }
 }
 
+export interface KnownNames {
+  readonly templates: Templates;
+  readonly servers: Servers | undefined;
+  /** Names of the registry's pools, faulty ones included; undefined where they could not be read. */
+  readonly pools: readonly string[] | undefined;
+}
+
+/** @param registry - path of its file, where paths of SQL start */
 export function checkWritten(
   layer: SettingsLayer,
-  templates: Templates,
-  servers: Servers | undefined,
+  { templates, servers, pools }: KnownNames,
   registry: string,
   tell: Tell,
 ): void {
   const { postgres, placement } = layer.values;
-  if (postgres?.template !== undefined) checkTemplate(layer, postgres.template, templates, tell);
+  if (postgres?.template !== undefined)
+    checkTemplate(layer, ["postgres", "template"], postgres.template, templates, tell);
+  if (postgres?.pool !== undefined && pools?.includes(postgres.pool) === false) {
+    tell(layer, ["postgres", "pool"], {
+      message: `there is no pool ${quote(postgres.pool)}`,
+      found: quote(postgres.pool),
+      allowed: listed(pools),
+      fix: didYouMean(
+        postgres.pool,
+        pools,
+        `add ${quote(postgres.pool)} to the pools of the registry, or name another`,
+      ),
+    });
+  }
   const files = nodeAt(layer.node, ["postgres", "additionalSql"]);
   for (const [index, item] of (files?.kind === "list" ? files.items : []).entries()) {
     const path = item.kind === "scalar" ? sqlPathSchema.safeParse(item.value).data : undefined;
@@ -69,12 +90,17 @@ export function checkWritten(
   for (const store of servers === undefined ? [] : storeNames) {
     const server = placement?.[store];
     const names = (servers?.[store] ?? []).map(({ name }) => name);
-    if (server !== undefined) checkServer(layer, store, server, names, tell);
+    if (server !== undefined) checkServer(layer, ["placement", store], store, server, names, tell);
   }
 }
 
-function checkTemplate(layer: SettingsLayer, name: string, templates: Templates, tell: Tell): void {
-  const keys = ["postgres", "template"];
+export function checkTemplate(
+  layer: Written,
+  keys: readonly string[],
+  name: string,
+  templates: Templates,
+  tell: Tell,
+): void {
   const template = templates.get(name);
   if (template === undefined) {
     tell(layer, keys, {
@@ -93,9 +119,16 @@ function checkTemplate(layer: SettingsLayer, name: string, templates: Templates,
   }
 }
 
-function checkServer(layer: SettingsLayer, store: StoreName, name: string, names: readonly string[], tell: Tell): void {
+export function checkServer(
+  layer: Written,
+  keys: readonly string[],
+  store: StoreName,
+  name: string,
+  names: readonly string[],
+  tell: Tell,
+): void {
   if (names.includes(name)) return;
-  tell(layer, ["placement", store], {
+  tell(layer, keys, {
     message: `the platform has no ${store} server ${quote(name)}`,
     found: quote(name),
     allowed: listed(names),
@@ -116,6 +149,20 @@ export function checkLayerVariables(layer: SettingsLayer, template: Template, te
   }
 }
 
+/** A template whose files do not work in a tier. */
+export function tierText(template: Template, tier: TemplateTier, templates: Templates): FaultText {
+  const fitting = templates.names.filter((name) => {
+    const one = templates.get(name);
+    return one !== undefined && !(one instanceof Error) && one.tiers.includes(tier);
+  });
+  return {
+    message: `the template ${quote(template.name)} does not work in the tier ${tier}`,
+    found: `${quote(template.name)}, whose tiers are ${template.tiers.join(", ")}`,
+    allowed: `a template of the tier ${tier}: ${listed(fitting)}`,
+    fix: `name another template, or another tier; template.yaml has the tiers that its files work in`,
+  };
+}
+
 /** Of a variable that is given; names no tenant, so that it is told once of a profile that many use. */
 export function variableText(
   template: Template,
@@ -132,6 +179,16 @@ export function variableText(
     found: typeof value === "string" ? quote(value) : String(value),
     allowed,
     fix: known.includes(variable) ? "give it an allowed value, or remove it" : didYouMean(variable, known, "remove it"),
+  };
+}
+
+export function missing(keys: readonly string[], example: string): FaultText {
+  const key = keys.join(".");
+  return {
+    message: `the setting "${key}" is missing`,
+    found: "it stands neither in the tenant, nor in its profile, nor in the defaults",
+    allowed: "in any of the three",
+    fix: `add \`${keys.join(": { ")}: ${example}${" }".repeat(keys.length - 1)}\``,
   };
 }
 

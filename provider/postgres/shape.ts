@@ -45,6 +45,8 @@ export interface ShapeNames {
 
 /** Stands in a description for the schema, quoted and with its dot; no SQL text has such characters. */
 const schemaPlace = "\u27e8schema\u27e9.";
+/** The same as the first word of a function's search_path. */
+const pathPlace = "'\u27e8schema\u27e9'";
 const rolePlaces = {
   ownerRole: "\u27e8owner\u27e9",
   appRole: "\u27e8app\u27e9",
@@ -198,7 +200,7 @@ export function keyOf({ kind, table, name }: Item): string {
 
 /** A text of a description with a schema's own name in it again. */
 export function inSchema(text: string, names: ShapeNames): string {
-  let named = text.replaceAll(schemaPlace, `${identifier(names.schema)}.`);
+  let named = text.replaceAll(schemaPlace, `${identifier(names.schema)}.`).replaceAll(pathPlace, `'${names.schema}'`);
   for (const [property, place] of Object.entries(rolePlaces)) {
     named = named.replaceAll(place, names[property as keyof typeof rolePlaces]);
   }
@@ -208,7 +210,9 @@ export function inSchema(text: string, names: ShapeNames): string {
 function normalized(one: Item, names: ShapeNames): Item {
   const plain = names.schema.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const name = new RegExp(`(?<![\\w"$])("?)${plain}\\1\\.`, "g");
-  const text = (value: string) => value.replaceAll(name, schemaPlace);
+  // A function's own search_path, where it was pinned to the schema that the function lies in.
+  const path = new RegExp(`(?<=^ ?SET search_path TO )'${plain}'`, "gm");
+  const text = (value: string) => value.replaceAll(name, schemaPlace).replaceAll(path, pathPlace);
   const roles = new Map(
     Object.entries(rolePlaces).map(([property, place]) => [names[property as keyof typeof rolePlaces], place]),
   );

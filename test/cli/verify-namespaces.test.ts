@@ -13,6 +13,7 @@ const record = (id: string, placement: TenantRecord["placement"]): TenantRecord 
   profile: "graph",
   prefix: "tenant",
   tier: "silo",
+  ring: "all",
   state: "active",
   region: "eu",
   placement,

@@ -17,6 +17,7 @@ const record = (id: string, over: Pick<Partial<TenantRecord>, "placement"> = {})
   profile: "graph",
   prefix: "tenant",
   tier: "bridge",
+  ring: "all",
   state: "active",
   region: "eu",
   placement: { redis: "main" },

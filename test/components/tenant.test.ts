@@ -40,6 +40,7 @@ const record: TenantRecord = {
   profile: "ekn",
   prefix: "ekn",
   tier: "bridge",
+  ring: "all",
   state: "active",
   region: "eu-central-1",
   placement: { postgres: "main", redis: "main", storage: "main" },

@@ -12,8 +12,8 @@ afterAll(() => {
 });
 
 describe("the templates", () => {
-  test("are these four, and no file of theirs is refused", async () => {
-    expect(templateNames(root)).toEqual(["canary", "ekn", "ekn-exact", "knowledge-graph"]);
+  test("are these, and no file of theirs is refused", async () => {
+    expect(templateNames(root)).toEqual(["canary", "ekn", "ekn-exact", "glyph-foundry", "knowledge-graph"]);
     for (const name of templateNames(root)) {
       const template = loadTemplate(root, name);
       const { values, faults } = checkVariables(template, {});

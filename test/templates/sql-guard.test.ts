@@ -125,7 +125,7 @@ const refused = [
   "CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
   "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET role = x AS 'SELECT 1'",
   "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET search_path = other AS 'SELECT 1'",
-  "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET search_path FROM CURRENT AS 'SELECT 1'",
+  "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET work_mem FROM CURRENT AS 'SELECT 1'",
   "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT * FROM other.t; END",
   "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN END $$",
   "SELECT 'not closed",
@@ -150,6 +150,7 @@ const allowed = [
   "CREATE STATISTICS s ON a, id FROM t",
   inFunction("DECLARE n int; BEGIN SELECT count(*) INTO n FROM t; NEW.a := n::text || 'x'; RETURN NEW; END"),
   "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS 'SELECT a + 1'",
+  "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET search_path FROM CURRENT AS 'SELECT 1'",
 ];
 
 describe("a file's SQL", () => {

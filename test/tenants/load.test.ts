@@ -20,6 +20,7 @@ describe("what a registry gives", () => {
     expect(folder.load()).toStrictEqual({
       path: folder.registry,
       maxDeletes: 1,
+      pools: [],
       tenants: [
         {
           id: "acme",
@@ -29,6 +30,7 @@ describe("what a registry gives", () => {
           profile: "kg",
           prefix: "tenant",
           tier: "bridge",
+          ring: "all",
           state: "active",
           region: "local",
           placement: { postgres: "main", redis: "main", storage: "main" },
@@ -117,7 +119,7 @@ tenants:
 
   it("takes an empty map: the last tenant may leave", () => {
     folder.write({ "registry.yaml": "tenants: {}\n" });
-    expect(folder.load()).toEqual({ path: folder.registry, maxDeletes: 1, tenants: [] });
+    expect(folder.load()).toEqual({ path: folder.registry, maxDeletes: 1, pools: [], tenants: [] });
   });
 
   it("takes a byte order mark, CRLF and a comment in front, and counts columns without the mark", () => {
@@ -263,7 +265,7 @@ ${record("a")}${record("b", "    region: x\n    stores: [postgres]\n")}${record(
       "registry.yaml": `${head}tenants:\n${record("a", "    postgres: { template: canary }\n")}`,
     });
     expect(folder.faults().map(({ message, allowed }) => [message, allowed])).toEqual([
-      ['there is no template "canary"', "plain, vectors"],
+      ['there is no template "canary"', "plain, shared, vectors"],
     ]);
   });
 
@@ -346,7 +348,7 @@ describe("all at once", () => {
     folder.write({
       "registry.yaml": `${head}maxDeletes: -1
 tenants:
-${record("a", "    tier: pool\n    redis: { defaultTtl: 5 }\n")}
+${record("a", "    tier: shard\n    redis: { defaultTtl: 5 }\n")}
   A_b: { displayName: 5 }
 ${record("c").replace("kg", "nope")}`,
       "registry.d/d.yaml": "displayName: \xe9\n",

@@ -87,7 +87,7 @@ describe("what is generated", () => {
   });
 
   it.each([
-    ["a tier of a later version", { tier: "pool" }],
+    ["a tier that there is not", { tier: "shard" }],
     ["an unknown key", { ownr: "x" }],
     ["a number as external id", { externalId: 5 }],
     ["a store that does not exist", { stores: ["mongo"] }],
@@ -149,7 +149,7 @@ describe("the fields' forms", () => {
       ],
     ],
     ["stores", ["[]", "[postgres, postgres]", "postgres", "[Postgres]", "[5]", "[~]", "{}"]],
-    ["tier", ["pool", "Silo", "Bridge", "''"]],
+    ["tier", ["shard", "Silo", "Bridge", "''"]],
     ["backupWaiver", ["{}", "{ reason: a }", "yes"]],
   ] as const)("refuses every other form of %s", (field, values) => {
     for (const value of values) {

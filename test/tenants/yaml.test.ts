@@ -83,10 +83,10 @@ describe("files that are no readable text", () => {
 describe("YAML", () => {
   it("tells a key that stands twice with both places, and what is wrong behind it", () => {
     expect(
-      told(`${head}tenants:\n${record("a")}${record("a", "    tier: pool\n")}maxDeletes: 1\nmaxDeletes: 2\n`),
+      told(`${head}tenants:\n${record("a")}${record("a", "    tier: shard\n")}maxDeletes: 1\nmaxDeletes: 2\n`),
     ).toEqual([
       '14:3 tenants.a: the key "a" stands here a second time',
-      '19:11 tenants.a.tier: "pool" is not available in this version',
+      '19:11 tenants.a.tier: this value of "tier" is not allowed',
       '21:1 maxDeletes: the key "maxDeletes" stands here a second time',
     ]);
     expect(folder.faults()[0]?.found).toBe("line 14, column 3, and first at line 9, column 3");
@@ -124,13 +124,13 @@ describe("YAML", () => {
   });
 
   it("tells what else is wrong around a syntax error, and nothing as missing", () => {
-    const text = `maxDeletes: x\n${head}tenants:\n  a:\n    tier: pool\n   owner: t\n  b: { tier: pool }\n`;
+    const text = `maxDeletes: x\n${head}tenants:\n  a:\n    tier: shard\n   owner: t\n  b: { tier: shard }\n`;
     expect(told(text)).toEqual([
       '1:13 maxDeletes: "maxDeletes" must be a whole number',
-      '11:11 tenants.a.tier: "pool" is not available in this version',
+      '11:11 tenants.a.tier: this value of "tier" is not allowed',
       "12:1 : this is not correct YAML: All mapping items must start at the same column",
       '12:11 tenants.owner: "owner" is of the wrong kind',
-      '13:14 tenants.b.tier: "pool" is not available in this version',
+      '13:14 tenants.b.tier: this value of "tier" is not allowed',
     ]);
   });
 

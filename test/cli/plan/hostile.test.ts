@@ -106,6 +106,7 @@ describe("a plan of many hostile tenants", () => {
     profile: "p",
     prefix: "tenant",
     tier: "bridge",
+    ring: "all",
     state: "active",
     region: "local",
     placement: { redis: "main" },
@@ -114,7 +115,7 @@ describe("a plan of many hostile tenants", () => {
     ...more,
   });
   const sideOf = (tenants: readonly TenantRecord[], maxDeletes = 1): Side => {
-    return { registry: { path: "r", maxDeletes, tenants }, resources: [], written: new Map() };
+    return { registry: { path: "r", maxDeletes, pools: [], tenants }, resources: [], written: new Map() };
   };
   const planOf = (before: readonly TenantRecord[], after: readonly TenantRecord[]): Plan =>
     makePlan({

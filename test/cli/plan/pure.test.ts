@@ -22,6 +22,7 @@ const record = (id: string, more: Partial<TenantRecord> = {}): TenantRecord => (
   profile: "ekn",
   prefix: "ekn",
   tier: "bridge",
+  ring: "all",
   state: "active",
   region: "local",
   placement: { postgres: "main", redis: "main", storage: "main", neo4j: "main" },
