@@ -8,6 +8,7 @@ import { engineCommand } from "./commands/engine.ts";
 import { adoptCommand, operationCommands } from "./commands/operations.ts";
 import { planCommand } from "./commands/plan.ts";
 import { statusCommand } from "./commands/status.ts";
+import { vectorsCommand } from "./commands/vectors.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { verifyNamespacesCommand } from "./commands/verify-namespaces.ts";
 import { runMain } from "./run-main.ts";
@@ -24,6 +25,7 @@ const commands = [
   verifyCommand(),
   verifyNamespacesCommand(),
   driftCommand(),
+  vectorsCommand(),
   credentialsCommand(),
   adoptCommand(),
   engineCommand(),

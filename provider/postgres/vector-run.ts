@@ -48,6 +48,7 @@ export interface BuildOptions {
 
 /** What is left of a deadline for taking an unfinished index away. */
 const cleanupMs = 30_000;
+const cleanupLockMs = 5000;
 const pollMs = 500;
 
 export class VectorBuilder {
@@ -202,7 +203,9 @@ export class VectorBuilder {
           : "it had not ended by the deadline";
     let left = "Its unfinished index was dropped";
     try {
-      await session.script(buildSettingsSql({ ...this.#settings(64, cleanupMs), lockTimeoutMs: 5000 }));
+      const settings = this.#settings(64, cleanupMs);
+      const lockTimeoutMs = Math.min(settings.lockTimeoutMs, cleanupLockMs);
+      await session.script(buildSettingsSql({ ...settings, lockTimeoutMs }));
       await session.script(dropIndexSql(place.schema, name));
     } catch (dropping) {
       left = `Its unfinished index could not be dropped now (${messageOf(dropping)}): the next run does`;
@@ -218,7 +221,7 @@ export class VectorBuilder {
     const { signal, onProgress } = this.#options;
     const task = { subject: database, doing: "asking for the progress of a build" };
     let cancelled = false;
-    while (!done.aborted) {
+    for (;;) {
       await sleep(pollMs, undefined, { signal: done }).catch(() => undefined);
       if (done.aborted) return;
       try {
