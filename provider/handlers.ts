@@ -2,6 +2,7 @@
 import type { Platform } from "./config.ts";
 import type { Handler } from "./handler.ts";
 import { credentialsFileHandler } from "./delivery/credentials-file.ts";
+import { ringHandler } from "./index/ring.ts";
 import { rosterHandler } from "./index/roster.ts";
 import { routesHandler } from "./index/routes.ts";
 import { neo4jDatabaseHandler } from "./neo4j/database.ts";
@@ -27,6 +28,7 @@ export function createHandlers(options: HandlerOptions): ReadonlyMap<string, Any
   const handlers = [
     erase(rosterHandler(postgres)),
     erase(routesHandler(postgres)),
+    erase(ringHandler()),
     erase(baselineHandler(postgres)),
     erase(schemaHandler(postgres)),
     erase(databaseHandler(postgres)),

@@ -45,6 +45,8 @@ export interface Template {
   readonly vectors: readonly VectorColumn[];
   readonly appendOnly: readonly string[];
   readonly notAudited: readonly string[];
+  /** Whether it has what `tenancy retention` calls. */
+  readonly retention: boolean;
 }
 
 export interface VariableFault {
@@ -147,6 +149,7 @@ function readTemplate(root: string, name: string): Template {
     vectors: manifest.vectors,
     appendOnly: manifest.appendOnly,
     notAudited: manifest.notAudited,
+    retention: manifest.retention,
   };
 }
 

@@ -70,6 +70,8 @@ export const manifestSchema = z.strictObject({
   appendOnly: z.array(objectName).default([]),
   /** Columns that the audit of a pool leaves out of a row's image: large, or secret. */
   notAudited: z.array(columnName).default([]),
+  /** The files make the functions retention_due() and retention_delete(batch integer), which `tenancy retention` calls. */
+  retention: z.boolean().default(false),
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 

@@ -4,6 +4,7 @@
  * that is not on the list below is refused before anything runs.
  */
 import { hasSqlDetails, loadModule, parseSync } from "libpg-query";
+import { concurrentFaults, transactionFaults } from "./concurrent.ts";
 import { functionFaults } from "./sql-guard-functions.ts";
 import { astFaults, first, isNode, type Node, type Refusal, text, words } from "./sql-guard-walk.ts";
 import { messageOf } from "../provider/message.ts";
@@ -133,17 +134,27 @@ export async function loadGuard(): Promise<void> {
   await loadModule();
 }
 
+export interface GuardOptions {
+  /**
+   * Whether the file's statements run one by one, outside of a transaction: other statements are allowed then.
+   * @default false
+   */
+  readonly concurrent?: boolean;
+}
+
 /**
  * Everything in a file that is refused. Equal texts are parsed once in the life of the process.
  *
  * @param key - what stands for the text in the cache, as in the digest of it
  */
-export async function guardSql(key: string, sql: string): Promise<readonly GuardFault[]> {
-  const known = cache.get(key);
+export async function guardSql(key: string, sql: string, options: GuardOptions = {}): Promise<readonly GuardFault[]> {
+  const concurrent = options.concurrent === true;
+  const place = `${key}${concurrent ? " concurrently" : ""}`;
+  const known = cache.get(place);
   if (known !== undefined) return known;
   await loadGuard();
-  const faults = inspect(sql);
-  cache.set(key, faults);
+  const faults = inspect(sql, concurrent);
+  cache.set(place, faults);
   return faults;
 }
 
@@ -161,11 +172,11 @@ export async function createdNames(sql: string): Promise<string[]> {
   }
 }
 
-function inspect(sql: string): GuardFault[] {
+function inspect(sql: string, concurrent: boolean): GuardFault[] {
   if (sql.includes("\u0000")) return [{ line: 1, statement: "file", reason: "it holds a NUL character" }];
   try {
     return statementsOf(sql).flatMap(({ kind, node, offset, source }) =>
-      statementFaults(kind, node, offset, source).map((refusal) => ({
+      statementFaults(kind, node, offset, source, concurrent).map((refusal) => ({
         line: lineAt(sql, refusal.location ?? offset),
         statement: allowed[kind] ?? refused[kind]?.[0] ?? kind.replace(/Stmt$/, ""),
         reason: refusal.reason,
@@ -188,16 +199,20 @@ interface Statement {
   readonly node: Node;
   /** First byte in the file, without spaces and comments before it. */
   readonly offset: number;
+  /** Bytes from there to its end. */
+  readonly length: number;
   readonly source: string;
 }
 
-function statementsOf(sql: string): Statement[] {
+/** The parser has to be loaded. */
+export function statementsOf(sql: string): Statement[] {
   const result: { stmts?: { stmt?: unknown; stmt_location?: number; stmt_len?: number }[] } = parseSync(sql);
   const bytes = Buffer.from(sql, "utf8");
   return (result.stmts ?? []).map(({ stmt, stmt_location: start = 0, stmt_len: length }) => {
     const [kind, node] = first(stmt);
     const source = bytes.subarray(start, length === undefined ? undefined : start + length).toString("utf8");
-    return { kind, node, offset: start + leadingSpace(source), source };
+    const space = leadingSpace(source);
+    return { kind, node, offset: start + space, length: Buffer.byteLength(source, "utf8") - space, source };
   });
 }
 
@@ -212,12 +227,13 @@ function lineAt(sql: string, offset: number): number {
   return Buffer.from(sql, "utf8").subarray(0, offset).toString("utf8").split("\n").length;
 }
 
-function statementFaults(kind: string, node: Node, offset: number, source: string): Refusal[] {
-  if (allowed[kind] === undefined) {
+function statementFaults(kind: string, node: Node, offset: number, source: string, concurrent: boolean): Refusal[] {
+  if (allowed[kind] === undefined && !(concurrent && kind === "ReindexStmt")) {
     const reason = refused[kind]?.[1] ?? "this kind of statement is not among those that a file may have";
     return [{ reason: `is refused: ${reason}`, location: offset }];
   }
   const faults = astFaults(node);
+  faults.push(...(concurrent ? concurrentFaults(kind, node) : transactionFaults(kind, node)));
   const objectType = text(node.removeType) ?? text(node.renameType) ?? text(node.objtype);
   if (kind === "CommentStmt" || kind === "DropStmt" || kind === "RenameStmt") {
     if (objectType === undefined || !ownObjects.has(objectType)) {

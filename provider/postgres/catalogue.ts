@@ -27,6 +27,22 @@ export function statusOf(state: TenantState): TenantStatus {
   return state === "active" ? "ready" : state;
 }
 
+/** Who wrote a file: the template, its `seed/`, or the tenant itself. */
+export const fileOrigins = ["template", "tenant", "seed"] as const;
+export type FileOrigin = (typeof fileOrigins)[number];
+
+/**
+ * Lets the table of applied files hold every origin there is: one that was made before seeds were has a narrower
+ * constraint. Takes no lock where nothing is to do.
+ */
+export const originsSql = `DO $tenancy$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conrelid = 'platform.applied_files'::pg_catalog.regclass
+      AND conname = 'applied_files_origin_check' AND pg_catalog.pg_get_constraintdef(oid) LIKE '%seed%') THEN
+    ALTER TABLE platform.applied_files DROP CONSTRAINT IF EXISTS applied_files_origin_check,
+      ADD CONSTRAINT applied_files_origin_check CHECK (origin IN (${fileOrigins.map(literal).join(", ")}));
+  END IF;
+END $tenancy$;`;
+
 /** Idempotent; run as the provisioner, which then owns all of it. */
 export const catalogueSql = `
 CREATE SCHEMA IF NOT EXISTS platform;
@@ -58,12 +74,13 @@ CREATE INDEX IF NOT EXISTS tenants_stack ON platform.tenants (project, stack);
 CREATE TABLE IF NOT EXISTS platform.applied_files (
   schema_name text NOT NULL,
   tenant text NOT NULL,
-  origin text NOT NULL CHECK (origin IN ('template', 'tenant')),
+  origin text NOT NULL,
   name text NOT NULL,
   sha256 text NOT NULL,
   applied_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (schema_name, origin, name)
 );
+${originsSql}
 CREATE TABLE IF NOT EXISTS platform.events (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   at timestamptz NOT NULL DEFAULT now(),

@@ -33,7 +33,13 @@ export function roleDifferences(live: Live, inputs: SchemaInputs, database: stri
   });
 }
 
-function attributeDifferences(name: string, role: LiveRole, login: boolean, limit: number | undefined): Difference[] {
+/** @param limit - undefined where the role has none to keep */
+export function attributeDifferences(
+  name: string,
+  role: LiveRole,
+  login: boolean,
+  limit: number | undefined,
+): Difference[] {
   const quoted = identifier(name);
   const found: Difference[] = [];
   const alter = (sentence: string, aspect: string, is: string, should: string, clause: string) =>
@@ -141,7 +147,11 @@ export function membershipDifferences(live: Live, inputs: PlacedInputs, server: 
   });
 }
 
-export function databaseDifferences(live: Live, inputs: SchemaInputs, server: PostgresServer): Difference[] {
+export function databaseDifferences(
+  live: Live,
+  inputs: Pick<SchemaInputs, "ownerRole" | "appRole" | "readOnlyRole" | "state">,
+  server: PostgresServer,
+): Difference[] {
   const found: Difference[] = [];
   const open = inputs.state === "active";
   const database = identifier(server.database);

@@ -44,7 +44,10 @@ export function differences(live: Live, inputs: PlacedInputs, server: PostgresSe
   ];
 }
 
-function schemaDifferences(live: Live, inputs: SchemaInputs): Difference[] {
+/** The three roles whose rights on a schema and its objects are told apart. */
+export type SchemaRoles = Pick<SchemaInputs, "schema" | "ownerRole" | "appRole" | "readOnlyRole">;
+
+export function schemaDifferences(live: Live, inputs: SchemaRoles): Difference[] {
   const { schema } = live;
   if (schema === null) return [];
   if (schema.owner !== inputs.ownerRole) {
@@ -106,8 +109,14 @@ function defaultDifferences(live: Live, inputs: SchemaInputs): Difference[] {
   ];
 }
 
-function objectDifferences(object: LiveObject, inputs: SchemaInputs): Difference[] {
-  const { keyword, app, readOnly } = kinds[object.kind];
+/** @param wanted - rights of the two roles, where they are not those of a tenant's own schema */
+export function objectDifferences(
+  object: LiveObject,
+  inputs: SchemaRoles,
+  wanted: Wanted = kinds[object.kind],
+): Difference[] {
+  const { keyword } = kinds[object.kind];
+  const { app, readOnly } = wanted;
   const what = `the ${object.kind} ${object.name}`;
   const target = `${keyword} ${identifier(inputs.schema)}.${object.name}`;
   if (object.owner !== inputs.ownerRole) {
@@ -143,7 +152,8 @@ function objectDifferences(object: LiveObject, inputs: SchemaInputs): Difference
   return [...rightsDifferences(what, target, object.rights, inputs, { app, readOnly }), ...columns];
 }
 
-interface Wanted {
+/** Rights of the two roles on an object. */
+export interface Wanted {
   readonly app: readonly string[];
   readonly readOnly: readonly string[];
 }
@@ -152,7 +162,7 @@ function rightsDifferences(
   what: string,
   target: string,
   rights: readonly Right[],
-  inputs: SchemaInputs,
+  inputs: SchemaRoles,
   wanted: Wanted,
 ): Difference[] {
   const strangers = strangersOf(rights, inputs);
@@ -177,18 +187,18 @@ function rightsDifferences(
   ];
 }
 
-function rightsSql(target: string, strangers: readonly string[], inputs: SchemaInputs, wanted: Wanted): string[] {
+function rightsSql(target: string, strangers: readonly string[], inputs: SchemaRoles, wanted: Wanted): string[] {
   const app = identifier(inputs.appRole);
   const readOnly = identifier(inputs.readOnlyRole);
   const from = ["PUBLIC", app, readOnly, ...strangers.filter((name) => name !== "PUBLIC").map(roleName)];
   return [
     `REVOKE ALL ON ${target} FROM ${from.join(", ")} CASCADE;`,
-    `GRANT ${wanted.app.join(", ")} ON ${target} TO ${app};`,
-    `GRANT ${wanted.readOnly.join(", ")} ON ${target} TO ${readOnly};`,
+    ...(wanted.app.length > 0 ? [`GRANT ${wanted.app.join(", ")} ON ${target} TO ${app};`] : []),
+    ...(wanted.readOnly.length > 0 ? [`GRANT ${wanted.readOnly.join(", ")} ON ${target} TO ${readOnly};`] : []),
   ];
 }
 
-function strangersOf(rights: readonly Right[], inputs: SchemaInputs): string[] {
+function strangersOf(rights: readonly Right[], inputs: SchemaRoles): string[] {
   const own = [inputs.ownerRole, inputs.appRole, inputs.readOnlyRole];
   return [...new Set(rights.map(({ grantee }) => grantee))].filter((grantee) => !own.includes(grantee));
 }

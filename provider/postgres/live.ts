@@ -145,7 +145,11 @@ SELECT json_build_object(
 ) AS live`;
 
 /** @param detail - `brief` leaves rights, memberships, defaults and objects empty */
-export async function readLive(session: Session, inputs: SchemaInputs, detail: "brief" | "full"): Promise<Live> {
+export async function readLive(
+  session: Session,
+  inputs: Pick<SchemaInputs, "schema" | "ownerRole" | "appRole" | "readOnlyRole" | "tenant">,
+  detail: "brief" | "full",
+): Promise<Live> {
   const roles = [inputs.ownerRole, inputs.appRole, inputs.readOnlyRole];
   const [row] = await session.query<{ live: Live }>(detail === "brief" ? briefSql : fullSql, [
     inputs.schema,

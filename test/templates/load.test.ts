@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { guardSql } from "../../templates/sql-guard.ts";
-import { checkVariables, loadTemplate, renderFile, templateNames } from "../../templates/load.ts";
+import { checkVariables, loadTemplate, renderFile, type Template, templateNames } from "../../templates/load.ts";
 
 const root = resolve(import.meta.dirname, "../../templates");
 const scratch = mkdtempSync(join(tmpdir(), "tenancy-templates-"));
@@ -11,16 +11,26 @@ afterAll(() => {
   rmSync(scratch, { recursive: true });
 });
 
+/** Every value of the one choice that a template has. */
+function choicesOf({ variables }: Template): Record<string, string>[] {
+  const choices = Object.entries(variables).flatMap(([name, variable]) =>
+    variable.type === "choice" ? Object.keys(variable.choices).map((value) => ({ [name]: value })) : [],
+  );
+  return choices.length === 0 ? [{}] : choices;
+}
+
 describe("the templates", () => {
   test("are these, and no file of theirs is refused", async () => {
-    expect(templateNames(root)).toEqual(["canary", "ekn", "ekn-exact", "glyph-foundry", "knowledge-graph"]);
+    expect(templateNames(root)).toEqual(["canary", "ekn", "ekn-exact", "glyph-foundry", "kato", "knowledge-graph"]);
     for (const name of templateNames(root)) {
       const template = loadTemplate(root, name);
-      const { values, faults } = checkVariables(template, {});
-      expect(faults).toEqual([]);
-      for (const file of template.files) {
-        const sql = renderFile(root, template, file.name, values);
-        expect([file.name, sql.includes("{{"), await guardSql(sql, sql)]).toEqual([file.name, false, []]);
+      for (const given of choicesOf(template)) {
+        const { values, faults } = checkVariables(template, given);
+        expect(faults).toEqual([]);
+        for (const { name: file } of [...template.files, ...template.seeds]) {
+          const sql = renderFile(root, template, file, values, { partitions: 4 });
+          expect([file, sql.includes("{{"), await guardSql(sql, sql)]).toEqual([file, false, []]);
+        }
       }
     }
   });
