@@ -4,7 +4,12 @@ import { vectorIndexName } from "../../../components/naming.ts";
 import type { SchemaOutputs } from "../../../provider/inputs.ts";
 import { PostgresPools } from "../../../provider/postgres/pool.ts";
 import { schemaHandler } from "../../../provider/postgres/schema.ts";
-import { lookAtVectors, type Seen, type VectorPlace, type WantedColumn } from "../../../provider/postgres/vector-look.ts";
+import {
+  lookAtVectors,
+  type Seen,
+  type VectorPlace,
+  type WantedColumn,
+} from "../../../provider/postgres/vector-look.ts";
 import { decide, type Verdict } from "../../../provider/postgres/vector-plan.ts";
 import { type BuildOptions, VectorBuilder } from "../../../provider/postgres/vector-run.ts";
 import { services } from "../../support/services.ts";
@@ -190,7 +195,9 @@ describe("in a schema of its own", () => {
     await admin.query(`DROP INDEX ${place.schema}.${index}`);
     const older = await olderTransaction();
     const build = run(place, column, { deadline: Date.now() + 700, lockTimeoutMs: 60_000 });
-    const told = expect(build).rejects.toThrow("was given up: it had not ended by the deadline. Its unfinished index was");
+    const told = expect(build).rejects.toThrow(
+      "was given up: it had not ended by the deadline. Its unfinished index was",
+    );
     // The index that is left is dropped once the older transaction is gone.
     await waitingBuild(place.schema);
     await new Promise((resolve) => setTimeout(resolve, 800));

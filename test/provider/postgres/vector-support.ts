@@ -1,5 +1,5 @@
 /** Tables of vectors for the tests: a tenant's schema, and a schema as of a pool. */
-import pg from "pg";
+import type pg from "pg";
 import type { PostgresServer } from "../../../provider/config.ts";
 import type { VectorPlace, WantedColumn } from "../../../provider/postgres/vector-look.ts";
 import { services } from "../../support/services.ts";
