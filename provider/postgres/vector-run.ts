@@ -48,8 +48,10 @@ export interface BuildOptions {
 
 /** What is left of a deadline for taking an unfinished index away. */
 const cleanupMs = 30_000;
-const cleanupLockMs = 5000;
+const cleanupLockMs = 2000;
 const pollMs = 500;
+/** SQLSTATEs. */
+const [cancelled, lockNotAvailable] = ["57014", "55P03"];
 
 export class VectorBuilder {
   readonly #pools: PostgresPools;
@@ -75,7 +77,7 @@ export class VectorBuilder {
       try {
         await session.query(`SELECT ${vectorLock}`);
       } catch (error) {
-        if (codeOf(error) !== "55P03") throw error;
+        if (codeOf(error) !== lockNotAvailable) throw error;
         throw new ProviderError(
           `server ${server}: another run of \`tenancy vectors --build\` works there. Wait for its end; it is the session ` +
             `"idle in transaction" of the user ${provisioner.user} that holds the advisory lock.`,
@@ -132,9 +134,14 @@ export class VectorBuilder {
     const own = this.#pools.within(`${place.database}, for one build`, this.#pools.server(place.database));
     const run = async (session: Session) => {
       if (this.over) throw new ProviderError(`${subject}: ${doing} was not begun: the deadline is there`);
-      await becomeOwner(session, place.ownerRole, false);
-      await session.script(buildSettingsSql(this.#settings(this.#options.memoryMb ?? 1024)));
-      return work(session);
+      try {
+        await becomeOwner(session, place.ownerRole, false);
+        await session.script(buildSettingsSql(this.#settings(this.#options.memoryMb ?? 1024)));
+        return await work(session);
+      } catch (error) {
+        if (codeOf(error) !== cancelled) throw error;
+        throw new ProviderError(`${subject}: ${doing} was given up: ${this.#whyCancelled()}. The next run goes on.`);
+      }
     };
     return this.#pools.run(own, { subject, doing }, run, this.#options);
   }
@@ -190,17 +197,18 @@ export class VectorBuilder {
     }
   }
 
+  #whyCancelled(): string {
+    return this.#options.signal?.aborted === true ? "the run was ended" : "it had not ended by the deadline";
+  }
+
   /** What failed leaves an invalid index, which costs every write and serves nobody. */
   async #cleanedUp(session: Session, place: VectorPlace, seen: Seen, name: string, error: unknown): Promise<unknown> {
-    // 57014: query_canceled, 55P03: lock_not_available.
     const code = codeOf(error);
-    if (code !== "57014" && code !== "55P03") return error;
+    if (code !== cancelled && code !== lockNotAvailable) return error;
     const why =
-      code === "55P03"
+      code === lockNotAvailable
         ? `a transaction that was open before the build did not end within ${(this.#options.lockTimeoutMs ?? 300_000) / 1000} s`
-        : this.#options.signal?.aborted === true
-          ? "the run was ended"
-          : "it had not ended by the deadline";
+        : this.#whyCancelled();
     let left = "Its unfinished index was dropped";
     try {
       const settings = this.#settings(64, cleanupMs);
@@ -220,17 +228,17 @@ export class VectorBuilder {
   async #watch(database: string, pid: number, done: AbortSignal): Promise<void> {
     const { signal, onProgress } = this.#options;
     const task = { subject: database, doing: "asking for the progress of a build" };
-    let cancelled = false;
+    let asked = false;
     for (;;) {
       await sleep(pollMs, undefined, { signal: done }).catch(() => undefined);
       if (done.aborted) return;
       try {
-        const cancel: boolean = signal?.aborted === true && !cancelled;
+        const cancel: boolean = signal?.aborted === true && !asked;
         const [row] = await this.#pools.run(database, task, async (session): Promise<ProgressRow[]> => {
           if (cancel) await session.query("SELECT pg_catalog.pg_cancel_backend($1)", [pid]);
           return session.query<ProgressRow>(progressSql, [pid]);
         });
-        cancelled ||= cancel;
+        asked ||= cancel;
         if (row !== undefined) onProgress?.(progressText(row));
       } catch {
         // The build itself tells what is wrong with the server.
