@@ -79,8 +79,8 @@ export async function runVectors(ids: readonly string[], flags: VectorFlags): Pr
 
 async function build(pools: PostgresPools, seen: Survey, flags: VectorFlags): Promise<VectorReport> {
   const { VectorBuilder } = await import("../../provider/postgres/vector-run.ts");
-  const { carryOut } = await import("../vectors/work.ts");
-  const progress = new Progress("vectors", undefined, "done");
+  const { carryOut, dueIn } = await import("../vectors/work.ts");
+  const progress = new Progress("vectors", dueIn(seen), "done");
   const abort = new AbortController();
   const stop = (): void => {
     process.stderr.write(

@@ -10,7 +10,7 @@ export interface VectorLine {
   readonly column: string;
   readonly rows: Rows;
   readonly threshold: number;
-  readonly index: SeenIndex | undefined;
+  readonly index: Pick<SeenIndex, "name" | "bytes"> | undefined;
   readonly state: string;
   readonly action: VectorAction;
   readonly reason: string;
@@ -69,8 +69,9 @@ export function vectorTable({ lines, others, notes, faults }: VectorReport, all:
 
 /** As in `2 to build, 1 to drop; `tenancy vectors --build` does it`. */
 function summary({ lines, others, faults }: Pick<VectorReport, "lines" | "others" | "faults">): string {
-  const bad = faults.length > 0 ? `; ${faults.length} could not be found out or done` : "";
   const count = (wanted: VectorLine["outcome"]) => lines.filter(({ outcome }) => outcome === wanted).length;
+  const unknown = faults.length - count("failed");
+  const bad = unknown > 0 ? `; ${unknown} could not be found out or done` : "";
   if (lines.some(({ outcome }) => outcome !== undefined)) {
     return `${count("done")} done, ${count("failed")} failed, ${count("left")} left for the next run${bad}`;
   }

@@ -1,5 +1,6 @@
 /** Looks at all places, and carries out what is to be done there. */
 import pLimit from "p-limit";
+import { vectorIndexName } from "../../components/naming.ts";
 import { ProviderError } from "../../provider/handler.ts";
 import type { PostgresPools } from "../../provider/postgres/pool.ts";
 import { lookAtVectors, type Seen, type SeenIndex } from "../../provider/postgres/vector-look.ts";
@@ -64,8 +65,18 @@ export function reportOf({ found, others, notes, faults }: Survey): VectorReport
   };
 }
 
-function lineOf({ at, seen, verdict }: Found, outcome?: VectorLine["outcome"], bytes?: number): VectorLine {
+/** What became of an action. */
+interface Outcome {
+  readonly outcome: NonNullable<VectorLine["outcome"]>;
+  /** Of the index that is there then. */
+  readonly bytes: number;
+}
+
+function lineOf({ at, seen, verdict }: Found, became?: Outcome): VectorLine {
   const { wanted, rows, index } = seen;
+  const name = vectorIndexName(wanted.table, wanted.column, wanted.tenantId);
+  const there = became?.outcome === "done" ? (became.bytes > 0 ? { name, bytes: became.bytes } : undefined) : index;
+  const state = became?.outcome === "done" ? (there === undefined ? "none" : "valid") : verdict.state;
   return {
     tenant: wanted.tenant,
     server: at.server,
@@ -73,15 +84,20 @@ function lineOf({ at, seen, verdict }: Found, outcome?: VectorLine["outcome"], b
     column: `${wanted.table}.${wanted.column}`,
     rows,
     threshold: wanted.threshold,
-    index: index !== undefined && bytes !== undefined ? { ...index, bytes } : index,
-    state: verdict.state,
+    index: there === undefined ? undefined : { name: there.name, bytes: there.bytes },
+    state,
     action: verdict.action,
     reason: verdict.reason,
-    ...(outcome === undefined ? {} : { outcome }),
+    ...(became === undefined ? {} : { outcome: became.outcome }),
   };
 }
 
 const carriedOut: readonly VectorAction[] = ["build", "rebuild", "drop"];
+
+/** How many builds and drops a survey asks for. */
+export function dueIn({ found, others }: Survey): number {
+  return found.filter(({ verdict }) => carriedOut.includes(verdict.action)).length + others.length;
+}
 
 /**
  * One after the other, the smallest first: many tenants are served before a large one takes its time.
@@ -97,17 +113,16 @@ export async function carryOut(
     .filter(({ verdict }) => carriedOut.includes(verdict.action))
     .sort((one, other) => one.seen.rows.count - other.seen.rows.count);
   const faults = [...survey.faults];
-  const outcomes = new Map<Found, VectorLine["outcome"]>();
+  const outcomes = new Map<Found, Outcome>();
   const left: Survey["others"][number][] = [];
-  const attempt = async (work: () => Promise<unknown>): Promise<"done" | "failed" | "left"> => {
-    if (builder.over) return "left";
+  const attempt = async (work: () => Promise<number>): Promise<Outcome> => {
+    if (builder.over) return { outcome: "left", bytes: 0 };
     try {
-      await work();
-      return "done";
+      return { outcome: "done", bytes: await work() };
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
       faults.push(error.message);
-      return "failed";
+      return { outcome: "failed", bytes: 0 };
     }
   };
   const servers = new Set([...due.map(({ at }) => at.server), ...survey.others.map(({ at }) => at.server)]);
@@ -122,12 +137,13 @@ export async function carryOut(
         }
         for (const other of survey.others.filter(({ at }) => at.server === server)) {
           tell(`drop ${other.index.name}`);
-          const outcome = await attempt(() => builder.dropOther(server, other.at.place, other.index));
+          const { outcome } = await attempt(() => builder.dropOther(server, other.at.place, other.index));
           if (outcome !== "done") left.push(other);
         }
+        return 0;
       }),
     );
-    if (locked === "done") continue;
+    if (locked.outcome === "done") continue;
     for (const one of due.filter(({ at }) => at.server === server)) if (!outcomes.has(one)) outcomes.set(one, locked);
   }
   return {

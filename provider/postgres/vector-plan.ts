@@ -50,18 +50,22 @@ export function decide(seen: Seen, open: boolean): Verdict {
     return no(`${place} is of the type ${column.type}, of which there is no HNSW index: name it in exactWhere`);
   }
   if (rows.count < threshold / 2) {
-    if (none) return { action: "none", state, reason: `exact search below ${threshold} rows` };
-    return { action: "drop", state, reason: `fewer rows than half of ${threshold}` };
+    if (none) return { action: "none", state, reason: `exact search below ${shown(threshold)} rows` };
+    return { action: "drop", state, reason: `fewer rows than half of ${shown(threshold)}` };
   }
   if (state === "invalid") return { action: "rebuild", state, reason: "its build was interrupted" };
   if (state === "other parameters") return { action: "rebuild", state, reason: parametersText(seen) };
   if (state === "valid") return { action: "none", state, reason: "index as it should be" };
-  if (rows.count < threshold) return { action: "none", state, reason: `exact search below ${threshold} rows` };
+  if (rows.count < threshold) return { action: "none", state, reason: `exact search below ${shown(threshold)} rows` };
   if (column.dimensions < 1 || column.dimensions > most) {
     const has = column.dimensions < 1 ? "no fixed number of dimensions" : `${column.dimensions} dimensions`;
     return no(`${place} has ${has}; an HNSW index takes 1 to ${most} of the type ${column.type}`);
   }
-  return { action: "build", state, reason: `${threshold} rows or more` };
+  return { action: "build", state, reason: `${shown(threshold)} rows or more` };
+}
+
+function shown(count: number): string {
+  return count.toLocaleString("en");
 }
 
 function stateOf({ wanted, column, index, next }: Seen): Verdict["state"] {

@@ -114,11 +114,12 @@ export class VectorBuilder {
   }
 
   /** Drops an index that no column of the template asks for any more. */
-  async dropOther(server: string, place: VectorPlace, index: SeenIndex): Promise<void> {
+  async dropOther(server: string, place: VectorPlace, index: SeenIndex): Promise<number> {
     await this.#session(place, `schema ${place.schema}`, `drop of the index ${index.name}`, (session) =>
       session.script(dropIndexSql(place.schema, index.name)),
     );
     await this.#note(server, place.schema, "drop", place, index.name);
+    return 0;
   }
 
   async #note(server: string, tenant: string, action: string, { schema }: VectorPlace, index: string): Promise<void> {
