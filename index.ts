@@ -53,6 +53,7 @@ export const tenants = await withUserFaults(async () => {
           databases: registry.tenants.some((record) => isSiloOn(record, server)) ? true : undefined,
           provisionerPassword: pulumi.secret(platform.servers.postgres[server]?.provisioner.password ?? ""),
           resolverPassword: secretly(platform.servers.postgres[server]?.resolver?.password),
+          applicationPassword: secretly(platform.servers.postgres[server]?.application?.password),
         },
         { provider },
       ),

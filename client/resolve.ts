@@ -13,7 +13,7 @@ const addressSchema = z.object({ host: z.string().min(1), port: z.int().min(1).m
 const rowSchema = z.object({
   id: z.string(),
   external_id: z.string(),
-  tier: z.enum(["bridge", "silo"]),
+  tier: z.enum(["pool", "bridge", "silo"]),
   status: z.string(),
   region: z.string(),
   route: z
@@ -25,6 +25,7 @@ const rowSchema = z.object({
       user: z.string().min(1),
       pooler: addressSchema.optional(),
       secret: z.string().optional(),
+      tenantId: z.string().optional(),
     })
     .nullable(),
 });
@@ -34,7 +35,7 @@ export interface Route {
   readonly tenant: string;
   /** The tenant's id in the platform's own systems. */
   readonly externalId: string;
-  readonly tier: "bridge" | "silo";
+  readonly tier: "pool" | "bridge" | "silo";
   readonly region: string;
   readonly host: string;
   readonly port: number;
@@ -46,6 +47,8 @@ export interface Route {
   readonly pooler?: { readonly host: string; readonly port: number };
   /** Left out where the platform delivers no credentials. */
   readonly secret?: SecretReference;
+  /** Only of a tenant in a pool: what its rows carry as `tenant_id`. */
+  readonly tenantId?: string;
 }
 
 /** Why a tenant has no route. */
@@ -178,5 +181,8 @@ function routeOf({ id, external_id, tier, status, region, route }: z.infer<typeo
   }
   if (status !== "ready") throw new TenantUnavailable(id, "not ready", "its place is not made yet");
   if (route === null) throw new TenantUnavailable(id, "no database", "it has no place in PostgreSQL");
+  if (tier === "pool" && route.tenantId === undefined) {
+    throw new TenantUnavailable(id, "catalogue", "the catalogue's entry is not complete (route.tenantId)");
+  }
   return { tenant: id, externalId: external_id, tier, region, ...route };
 }

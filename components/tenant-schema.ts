@@ -11,6 +11,11 @@ export interface TenantSchemaArgs extends SchemaContentArgs {
   readonly port: number;
   /** The shared database that the schema lies in. */
   readonly database: string;
+  /**
+   * The server's trusted login for applications, which may take the application's role while the tenant is active.
+   * @default none
+   */
+  readonly application?: string;
 }
 
 /**
@@ -41,6 +46,7 @@ export class TenantSchema extends pulumi.ComponentResource {
       {
         ...names,
         ...schemaInputs(args),
+        application: args.application,
         password: passwordOutput(args.secret, args.tenant, "postgres/app", rotation),
         readOnlyPassword: passwordOutput(args.secret, args.tenant, "postgres/read-only", rotation),
       },

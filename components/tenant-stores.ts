@@ -144,7 +144,7 @@ export function postgresPlace(
   const { host, port, database } = server;
   const component = new TenantSchema(
     record.id,
-    { ...settings, server: name, host, port, database },
+    { ...settings, server: name, host, port, database, application: server.application?.user },
     { provider: options.provider },
   );
   const names = postgresNames(record.prefix, record.id);

@@ -162,6 +162,11 @@ export interface SchemaInputs extends TenantInputs {
   readonly additionalFiles: readonly SqlFile[];
   /** Folder that `additionalFiles` are relative to. */
   readonly additionalRoot: string;
+  /**
+   * The server's trusted login for applications, which may take `appRole` by SET ROLE while the tenant is active.
+   * Left out: nobody may.
+   */
+  readonly application?: string;
   /** A tenant in the same database whose rows a new schema is filled with. Read when the schema is made, never again. */
   readonly copyOf?: CopySource;
   /** Secret. */

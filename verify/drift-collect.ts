@@ -102,10 +102,11 @@ async function lookAtServers(options: CollectOptions): Promise<ServersSeen> {
     ...(signal === undefined ? {} : { signal }),
   });
   for (const [name, server] of Object.entries(stores.includes("postgres") ? platform.postgres : {})) {
-    await orphansOf("postgres", name, () => postgresOrphans({ ...common("postgres", name), server }));
-    const schemas = state.resources.flatMap(({ type, server: at, name: schema }) =>
-      type === "tenancy:postgres:Schema" && at === name ? [schema] : [],
-    );
+    const named = (wanted: string) =>
+      state.resources.flatMap(({ type, server: at, name: schema }) => (type === wanted && at === name ? [schema] : []));
+    const pools = named("tenancy:postgres:Pool");
+    await orphansOf("postgres", name, () => postgresOrphans({ ...common("postgres", name), pools, server }));
+    const schemas = [...named("tenancy:postgres:Schema"), ...pools];
     await attempt("postgres", name, "ties between schemas", async () => {
       const { findings, notes } = await crossSchema(name, server, schemas);
       findingsOf("postgres", name, findings);

@@ -47,6 +47,8 @@ const types: Readonly<Record<string, { readonly store: StoreName | "platform"; r
   "tenancy:postgres:Baseline": { store: "postgres", name: "server" },
   "tenancy:postgres:Schema": { store: "postgres", name: "schema" },
   "tenancy:postgres:Database": { store: "postgres", name: "database" },
+  "tenancy:postgres:Pool": { store: "postgres", name: "schema" },
+  "tenancy:postgres:PoolTenant": { store: "postgres", name: "appRole" },
   "tenancy:redis:AclUser": { store: "redis", name: "username" },
   "tenancy:storage:Prefix": { store: "storage", name: "prefix" },
   "tenancy:neo4j:Database": { store: "neo4j", name: "database" },
@@ -101,10 +103,17 @@ function secretsFor(
 ): Readonly<Record<string, string | undefined>> {
   const { postgres, redis, storage, neo4j } = connections ?? {};
   switch (type) {
-    case "tenancy:postgres:Baseline":
-      return { provisionerPassword: platform.postgres[textOf(outputs.server) ?? ""]?.provisioner.password };
+    case "tenancy:postgres:Baseline": {
+      const server = platform.postgres[textOf(outputs.server) ?? ""];
+      return {
+        provisionerPassword: server?.provisioner.password,
+        resolverPassword: server?.resolver?.password,
+        applicationPassword: server?.application?.password,
+      };
+    }
     case "tenancy:postgres:Schema":
     case "tenancy:postgres:Database":
+    case "tenancy:postgres:PoolTenant":
       return { password: postgres?.password, readOnlyPassword: postgres?.readOnlyPassword };
     case "tenancy:redis:AclUser":
       return { password: redis?.password };

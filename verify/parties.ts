@@ -165,7 +165,10 @@ export function secretsOf(platform: Platform, parties: readonly Party[]): string
     ...Object.values(platform.redis).map(({ password }) => password),
     ...Object.values(platform.storage).map((server) => (server.kind === "s3" ? server.secretAccessKey : undefined)),
     ...Object.values(platform.neo4j).map((server) => (server.kind === "server" ? server.password : server.token)),
-    ...Object.values(platform.postgres).map(({ resolver }) => resolver?.password),
+    ...Object.values(platform.postgres).flatMap(({ resolver, application }) => [
+      resolver?.password,
+      application?.password,
+    ]),
     ...parties.flatMap(partySecrets),
   ]);
 }

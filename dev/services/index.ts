@@ -106,13 +106,14 @@ async function start(dir: string, options: StartOptions): Promise<Services> {
   const wanted = wantedServices(options);
   const pythonDir = resolve(options.pythonDir ?? join(dir, "python"));
   const neo4j = join(dirname(await realpath(pythonDir).catch(() => pythonDir)), "neo4j");
-  await upgradeState(dir, { neo4j, python: pythonOf(pythonDir) });
+  const upgraded = await upgradeState(dir, { neo4j, python: pythonOf(pythonDir) });
   const found = await look(dir);
   const certificateIsNew = await ensureCertificates(dir, options.certificateDays);
   const same =
     found !== undefined && found.instances && sameNames(found.context.state.services, wanted) && !certificateIsNew;
   if (same && found.missing.length === 0) {
     await resumeInstances(found.context, options);
+    if (upgraded) await writePlatform(dir, found.context.state);
     return describe(found.context, []);
   }
   // Only a server that has ended can be started beside the others; one that hangs or must change needs an end first.

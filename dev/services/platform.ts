@@ -9,6 +9,8 @@ import { valkeyAdmin } from "./valkey.ts";
 
 /** The login that the Baseline makes with the superuser's rights. */
 const provisioner = "tenancy_provisioner";
+/** The trusted login for applications, which the Baseline makes too. */
+const application = "tenancy_application";
 const database = "tenants";
 
 /**
@@ -42,6 +44,7 @@ function servers(dir: string, state: State, trust: { readonly ca: string } | { r
         database,
         admin: { user: postgresAdmin, password: secrets.postgresAdmin },
         provisioner: { user: provisioner, password: secrets.postgresProvisioner },
+        application: { user: application, password: secrets.postgresApplication },
         ...trust,
       },
     },

@@ -35,6 +35,8 @@ export const stateSchema = z.strictObject({
   secrets: z.strictObject({
     postgresAdmin: secret,
     postgresProvisioner: secret,
+    /** Password of the trusted login for applications. */
+    postgresApplication: secret,
     redisAdmin: secret,
     s3AccessKeyId: secret,
     s3SecretAccessKey: secret,
@@ -114,11 +116,12 @@ export async function readState(dir: string): Promise<State | undefined> {
  * Whatever else is wrong with it `readState` tells.
  *
  * @param added - programs that came since
+ * @returns whether the state was an older version's: then what is made from it is written anew
  */
-export async function upgradeState(dir: string, added: Pick<State["programs"], "neo4j" | "python">): Promise<void> {
+export async function upgradeState(dir: string, added: Pick<State["programs"], "neo4j" | "python">): Promise<boolean> {
   const text = await readIfThere(paths(dir).state);
   const old = text === undefined ? undefined : parseJson(text);
-  if (!olderSchema.safeParse(old).success || stateSchema.safeParse(old).success) return;
+  if (!olderSchema.safeParse(old).success || stateSchema.safeParse(old).success) return false;
   const { ports, secrets, programs, ...rest } = olderSchema.parse(old);
   const upgraded = stateSchema.safeParse({
     ...rest,
@@ -127,6 +130,7 @@ export async function upgradeState(dir: string, added: Pick<State["programs"], "
     programs: { ...added, ...programs },
   });
   if (upgraded.success) await writeState(dir, upgraded.data);
+  return upgraded.success;
 }
 
 const olderSchema = z.looseObject({
@@ -158,6 +162,7 @@ export function newSecrets(): State["secrets"] {
   return {
     postgresAdmin: password(),
     postgresProvisioner: password(),
+    postgresApplication: password(),
     redisAdmin: password(),
     s3AccessKeyId: randomBytes(10).toString("hex").toUpperCase(),
     s3SecretAccessKey: randomBytes(30).toString("base64url"),

@@ -12,6 +12,7 @@ import {
   type Demands,
   type Requirement,
 } from "./baseline-rules.ts";
+import { applicationFaults, applicationFindings, type ApplicationPlace, prepareApplication } from "./application.ts";
 import { assertOffered, assertVersion, extensionFaults } from "./baseline-support.ts";
 import { catalogueSql, changeLock, resolverSql } from "./catalogue.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
@@ -29,6 +30,11 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
   async function facts(name: string, server: PostgresServer): Promise<BaselineFacts> {
     const task = { subject: subject(name), doing: "reading the hardening" };
     return pools.runAs(name, server.admin ?? server.provisioner, task, (session) => readFacts(session, server));
+  }
+
+  function applicationOf(name: string, server: PostgresServer): ApplicationPlace | undefined {
+    const { application } = server;
+    return application === undefined ? undefined : { subject: subject(name), name, server, login: application };
   }
 
   async function apply(context: CallContext, inputs: BaselineInputs): Promise<BaselineOutputs> {
@@ -58,6 +64,8 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
       { exclusive: true },
     );
     if (server.resolver !== undefined) await prepareResolver(inputs.server, server, server.resolver);
+    const login = applicationOf(inputs.server, server);
+    if (login !== undefined) await prepareApplication(pools, context, login);
     const done = await facts(inputs.server, server);
     const faults = catalogueFaults(done, server);
     if (faults.length > 0) {
@@ -133,7 +141,7 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
   return {
     type: "tenancy:postgres:Baseline",
     replaceOn: ["server"],
-    secrets: ["provisionerPassword", "resolverPassword"],
+    secrets: ["provisionerPassword", "resolverPassword", "applicationPassword"],
 
     check(_context, _olds, news): Promise<readonly CheckFailure[]> {
       const failures: CheckFailure[] = [];
@@ -142,7 +150,7 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
           property: "server",
           reason: `"${news.server}" is no PostgreSQL server of the platform; it has: ${pools.names().join(", ") || "none"}`,
         });
-      }
+      } else failures.push(...applicationFaults(pools.server(news.server)));
       failures.push(...extensionFaults(news.extensions));
       return Promise.resolve(failures);
     },
@@ -156,6 +164,7 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
       const live = await facts(outputs.server, server);
       const field = `database ${server.database} of the server ${outputs.server}`;
       const admin = server.admin !== undefined;
+      const login = applicationOf(outputs.server, server);
       const findings = [
         ...missingOf(live, server, demandsOf(outputs)).map(({ missing, sql }): Finding => {
           const told = { field, is: "not so", should: missing, sentence: missing };
@@ -164,6 +173,9 @@ export function baselineHandler({ pools, templates }: PostgresDependencies): Han
         ...catalogueFaults(live, server).map((fault) =>
           repairable(`${field}: catalogue`, fault, "as it was made", fault),
         ),
+        ...(login === undefined || inputs.applicationPassword === undefined
+          ? []
+          : await applicationFindings(pools, login)),
       ];
       const drift = tellAll(context, findings);
       return { inputs: drift.length > 0 ? { ...inputs, drift } : inputs, outputs: outputsOf(inputs, live) };
@@ -195,6 +207,7 @@ function outputsOf(inputs: BaselineInputs, live: BaselineFacts): BaselineOutputs
     extensions: inputs.extensions,
     ...(inputs.databases === undefined ? {} : { databases: inputs.databases }),
     ...(inputs.resolverPassword === undefined ? {} : { resolverPassword: inputs.resolverPassword }),
+    ...(inputs.applicationPassword === undefined ? {} : { applicationPassword: inputs.applicationPassword }),
     provisionerPassword: inputs.provisionerPassword,
     serverVersion: live.version,
     extensionVersions: Object.fromEntries(

@@ -86,16 +86,20 @@ const keywords: Readonly<Record<string, string>> = {
   "parameter ACL": "PARAMETER",
 };
 
-/** @param beyond - what the roles are not to reach */
-export function reachDifferences(reach: readonly Reach[], beyond = "outside of its schema"): Difference[] {
+/** @param outside - end of each sentence, which says what the role may have */
+export function reachDifferences(
+  reach: readonly Reach[],
+  outside = "outside of its schema",
+  should = "nothing outside of its schema",
+): Difference[] {
   return reach.map((entry) => {
     const { role, by, type, object, database } = entry;
     const place = database === null ? object : `${entry.count} objects of the database ${database}`;
-    const told = { field: `role ${role}: ${place}`, should: `nothing ${beyond}` };
+    const told = { field: `role ${role}: ${place}`, should };
     if (by === "owner") {
       return {
         ...told,
-        sentence: `the role ${role} owns ${place}, ${beyond}`,
+        sentence: `the role ${role} owns ${place}, ${outside}`,
         is: "owner",
         byHand: [
           database === null
@@ -107,7 +111,7 @@ export function reachDifferences(reach: readonly Reach[], beyond = "outside of i
     if (by === "policy") {
       return {
         ...told,
-        sentence: `the role ${role} is named by ${place}, ${beyond}`,
+        sentence: `the role ${role} is named by ${place}, ${outside}`,
         is: "named",
         byHand: [`-- change or remove ${place}`],
       };
@@ -116,7 +120,7 @@ export function reachDifferences(reach: readonly Reach[], beyond = "outside of i
     const revoke = revokeSql(entry);
     return {
       ...told,
-      sentence: `the role ${role} has ${rights} on ${place}, ${beyond}`,
+      sentence: `the role ${role} has ${rights} on ${place}, ${outside}`,
       is: rights,
       ...(revoke === undefined
         ? { byHand: [revokeAdvice(entry)] }

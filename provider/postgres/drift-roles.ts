@@ -146,26 +146,66 @@ export function iamLogins(
   );
 }
 
+/**
+ * Nobody is a member of a tenant's roles, nor they of others, but for the trusted login of applications: it may take the
+ * application's role while the tenant is active, and inherits nothing of it.
+ */
 export function membershipDifferences(
   live: Pick<Live, "memberships">,
-  inputs: Pick<PlacedInputs, "connection" | "appRole" | "readOnlyRole">,
+  inputs: Pick<PlacedInputs, "connection" | "application" | "state" | "appRole" | "readOnlyRole">,
   server: PostgresServer,
 ): Difference[] {
   const byIam = iamLogins(live, inputs);
-  const others = live.memberships.filter(({ role, member }) => role !== iamRole || !byIam.includes(member));
-  return others.map(({ role, member, grantor }) => {
+  const { appRole, application } = inputs;
+  const trusted = application !== undefined && inputs.state === "active" ? application : undefined;
+  const isWanted = ({ role, member, grantor, ...options }: Live["memberships"][number]) =>
+    role === appRole &&
+    member === trusted &&
+    grantor === server.provisioner.user &&
+    options.set &&
+    !options.inherit &&
+    !options.admin;
+  const others = live.memberships.filter(
+    (entry) => !isWanted(entry) && (entry.role !== iamRole || !byIam.includes(entry.member)),
+  );
+  const found = others.map((entry): Difference => {
+    const { role, member, grantor } = entry;
     const revoke = `REVOKE ${identifier(role)} FROM ${identifier(member)} GRANTED BY ${identifier(grantor)} CASCADE;`;
+    const isTrusted = role === appRole && member === trusted;
     const told = {
-      sentence: `the role ${member} is a member of ${role}`,
+      sentence: `the role ${member} is a member of ${role}${isTrusted ? ` ${optionsOf(entry)}, granted by ${grantor}` : ""}`,
       field: `role ${member}: memberships`,
-      is: `member of ${role}, granted by ${grantor}`,
-      should: "no member",
+      is: `member of ${role}, granted by ${grantor}${isTrusted ? ` ${optionsOf(entry)}` : ""}`,
+      should: isTrusted ? `member of ${role}, granted by ${server.provisioner.user} ${setAlone}` : "no member",
     };
     // A membership can be taken away by its grantor's rights alone.
     return grantor === server.provisioner.user
       ? { ...told, asProvisioner: [revoke] }
       : { ...told, asAdministrator: [revoke] };
   });
+  if (trusted === undefined || live.memberships.some(isWanted)) return found;
+  return [
+    ...found,
+    {
+      sentence: `the login ${trusted} may not take the role ${appRole}`,
+      field: `role ${trusted}: memberships`,
+      is: "no member",
+      should: `member of ${appRole}, granted by ${server.provisioner.user} ${setAlone}`,
+      asProvisioner: [grantApplicationSql(appRole, trusted)],
+    },
+  ];
+}
+
+const setAlone = "with SET alone";
+
+function optionsOf({ admin, inherit, set }: Live["memberships"][number]): string {
+  const options = [admin ? "ADMIN" : "", inherit ? "INHERIT" : "", set ? "SET" : ""].filter((option) => option !== "");
+  return options.length === 1 && set ? setAlone : `with ${options.join(" and ") || "no option"}`;
+}
+
+/** What lets the trusted login of applications take a tenant's role by SET ROLE, and nothing more. */
+export function grantApplicationSql(role: string, application: string): string {
+  return `GRANT ${identifier(role)} TO ${identifier(application)} WITH ADMIN FALSE, INHERIT FALSE, SET TRUE;`;
 }
 
 export function databaseDifferences(

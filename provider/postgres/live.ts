@@ -48,6 +48,8 @@ export interface Live {
     readonly member: string;
     readonly grantor: string;
     readonly admin: boolean;
+    readonly inherit: boolean;
+    readonly set: boolean;
   }[];
   readonly databaseRights: readonly Right[];
   readonly defaults: readonly (Right & { readonly kind: string; readonly global: boolean })[];
@@ -68,6 +70,16 @@ export const rightsOf = (acl: string) => `(SELECT coalesce(json_agg(json_build_o
   CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
   'privilege', a.privilege_type, 'grantor', pg_get_userbyid(a.grantor), 'grantable', a.is_grantable) ORDER BY a.grantee, a.privilege_type), '[]')
   FROM aclexplode(${acl}) a)`;
+
+/** A `LiveRole` of the role `o`, with its settings for the database `d`. */
+export const roleJson = `json_build_object('login', o.rolcanlogin, 'inherit', o.rolinherit,
+      'powers', array_remove(ARRAY[CASE WHEN o.rolsuper THEN 'SUPERUSER' END, CASE WHEN o.rolbypassrls THEN 'BYPASSRLS' END,
+        CASE WHEN o.rolcreatedb THEN 'CREATEDB' END, CASE WHEN o.rolcreaterole THEN 'CREATEROLE' END,
+        CASE WHEN o.rolreplication THEN 'REPLICATION' END], NULL),
+      'connectionLimit', o.rolconnlimit, 'validUntil', nullif(o.rolvaliduntil, 'infinity')::text,
+      'settings', coalesce((SELECT to_json(s.setconfig) FROM pg_catalog.pg_db_role_setting s, d
+        WHERE s.setrole = o.oid AND s.setdatabase = d.oid), '[]'),
+      'globalSettings', coalesce(to_json(o.rolconfig), '[]'))`;
 
 /**
  * The objects of the schema `n`, by an index: the catalogues of tables and functions have none on the schema, and would
@@ -99,16 +111,10 @@ SELECT json_build_object(
   'schema', (SELECT json_build_object('owner', pg_get_userbyid(n.nspowner),
       'comment', obj_description(n.oid, 'pg_namespace'),
       'rights', ${rightsOf("coalesce(n.nspacl, acldefault('n', n.nspowner))")}) FROM n),
-  'roles', (SELECT coalesce(json_object_agg(o.rolname, json_build_object('login', o.rolcanlogin, 'inherit', o.rolinherit,
-      'powers', array_remove(ARRAY[CASE WHEN o.rolsuper THEN 'SUPERUSER' END, CASE WHEN o.rolbypassrls THEN 'BYPASSRLS' END,
-        CASE WHEN o.rolcreatedb THEN 'CREATEDB' END, CASE WHEN o.rolcreaterole THEN 'CREATEROLE' END,
-        CASE WHEN o.rolreplication THEN 'REPLICATION' END], NULL),
-      'connectionLimit', o.rolconnlimit, 'validUntil', nullif(o.rolvaliduntil, 'infinity')::text,
-      'settings', coalesce((SELECT to_json(s.setconfig) FROM pg_catalog.pg_db_role_setting s, d
-        WHERE s.setrole = o.oid AND s.setdatabase = d.oid), '[]'),
-      'globalSettings', coalesce(to_json(o.rolconfig), '[]'))), '{}') FROM ours o),
+  'roles', (SELECT coalesce(json_object_agg(o.rolname, ${roleJson}), '{}') FROM ours o),
   'memberships', (SELECT coalesce(json_agg(json_build_object('role', pg_get_userbyid(m.roleid),
-      'member', pg_get_userbyid(m.member), 'grantor', pg_get_userbyid(m.grantor), 'admin', m.admin_option)), '[]')
+      'member', pg_get_userbyid(m.member), 'grantor', pg_get_userbyid(m.grantor), 'admin', m.admin_option,
+      'inherit', m.inherit_option, 'set', m.set_option)), '[]')
     FROM pg_catalog.pg_auth_members m
     WHERE m.member IN (SELECT oid FROM ours)
       OR (m.roleid IN (SELECT oid FROM ours) AND pg_get_userbyid(m.member) <> current_user)),

@@ -1,24 +1,14 @@
 /** What of a pool's tenant can be refused at preview, all faults at once, and its seeds. Needs no server. */
 import { type CheckFailure, isUnknown, ProviderError } from "../handler.ts";
-import { type PoolTenantInputs, tenantStates } from "../inputs.ts";
-import { messageOf } from "../message.ts";
+import type { PoolTenantInputs } from "../inputs.ts";
 import { checkVariables, loadTemplate, renderFile, type Template, TemplateError } from "../../templates/load.ts";
 import { guardSql } from "../../templates/sql-guard.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import type { Seed } from "./pool-tenant-script.ts";
-import { identifier } from "./quote.ts";
+import { loginFaults, nameFaults, placeFaults } from "./schema-check.ts";
 
-const reserved = /^(pg_.*|public|platform|extensions|information_schema)$/;
 /** As PostgreSQL writes it: a text that differs only in case would name the same rows. */
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const nameProperties = [
-  "schema",
-  "ownerRole",
-  "poolAppRole",
-  "poolReadOnlyRole",
-  "appRole",
-  "readOnlyRole",
-] as const satisfies readonly (keyof PoolTenantInputs)[];
 
 export async function checkPoolTenant(
   dependencies: PostgresDependencies,
@@ -26,59 +16,33 @@ export async function checkPoolTenant(
 ): Promise<CheckFailure[]> {
   const failures = [
     ...placeFaults(dependencies, news),
-    ...nameFaults(news),
-    ...valueFaults(news),
+    ...poolFaults(news),
+    ...loginFaults(news),
     ...(await templateFaults(dependencies, news)),
   ];
   return failures.map(({ property, reason }) => ({ property, reason: `tenant ${news.tenant}: ${reason}` }));
 }
 
-function* placeFaults({ pools }: PostgresDependencies, news: PoolTenantInputs): Generator<CheckFailure> {
-  if (!pools.names().includes(news.server)) {
-    yield {
-      property: "server",
-      reason: `"${news.server}" is no PostgreSQL server of the platform; it has: ${pools.names().join(", ") || "none"}`,
-    };
-  }
-  if (!tenantStates.includes(news.state)) {
-    yield { property: "state", reason: `"${news.state}" is no state; allowed: ${tenantStates.join(", ")}` };
-  }
-}
-
-function* nameFaults(news: PoolTenantInputs): Generator<CheckFailure> {
-  for (const property of nameProperties) {
+function* poolFaults(news: PoolTenantInputs): Generator<CheckFailure> {
+  const groups = ["poolAppRole", "poolReadOnlyRole"] as const;
+  yield* nameFaults(news, groups);
+  for (const property of groups) {
     const name = news[property];
-    if (isUnknown(name)) continue;
-    try {
-      identifier(name);
-      if (reserved.test(name)) yield { property, reason: `"${name}" is reserved; choose another prefix or id` };
-    } catch (error) {
-      yield { property, reason: `${JSON.stringify(name.slice(0, 80))} is no legal name: ${messageOf(error)}` };
+    const others = [
+      news.ownerRole,
+      news.appRole,
+      news.readOnlyRole,
+      ...groups.filter((group) => group !== property).map((group) => news[group]),
+    ];
+    if (!isUnknown(name) && others.includes(name)) {
+      yield { property, reason: `"${name}" is the name of two roles: each group of the pool is a role of its own` };
     }
-  }
-  const roles = [news.ownerRole, news.poolAppRole, news.poolReadOnlyRole, news.appRole, news.readOnlyRole];
-  if (!roles.some(isUnknown) && new Set(roles).size < roles.length) {
-    yield { property: "appRole", reason: `the five roles need five names, received ${roles.join(", ")}` };
   }
   if (!isUnknown(news.tenantId) && !uuid.test(news.tenantId)) {
     yield {
       property: "tenantId",
       reason: `${JSON.stringify(news.tenantId.slice(0, 80))} is no uuid in lower case, as in 2c1d6f0e-0f4b-4b7a-9f0e-1a2b3c4d5e6f`,
     };
-  }
-}
-
-function* valueFaults(news: PoolTenantInputs): Generator<CheckFailure> {
-  for (const property of ["connectionLimit", "readOnlyConnectionLimit"] as const) {
-    const limit: unknown = news[property];
-    if (!isUnknown(limit) && !(Number.isInteger(limit) && Number(limit) >= 1 && Number(limit) <= 10_000)) {
-      yield { property, reason: `is ${JSON.stringify(limit)}; allowed is an integer from 1 to 10000` };
-    }
-  }
-  for (const property of ["password", "readOnlyPassword"] as const) {
-    if (!isUnknown(news[property]) && !/^[\x20-\x7e]+$/.test(news[property])) {
-      yield { property, reason: "has to be printable ASCII text that is not empty" };
-    }
   }
 }
 

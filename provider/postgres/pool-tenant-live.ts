@@ -1,7 +1,7 @@
 /** A look at what there is of one tenant of a pool: its logins, its membership, its row of the catalogue. */
 import type { PoolTenantInputs } from "../inputs.ts";
 import { reachSql } from "./drift-reach.ts";
-import { type Live, rightsOf } from "./live.ts";
+import { type Live, rightsOf, roleJson } from "./live.ts";
 import { loginsTable, membersTable, within } from "./pool-sql.ts";
 import type { Session } from "./pool.ts";
 import { setRole } from "./script.ts";
@@ -19,10 +19,9 @@ export interface LiveLogin {
   readonly kind: string;
 }
 
-export interface LivePoolTenant extends Pick<Live, "roles" | "databaseRights" | "reach" | "row"> {
+export interface LivePoolTenant extends Pick<Live, "roles" | "memberships" | "databaseRights" | "reach" | "row"> {
   /** Whether the pool's schema is there, with the table of its members. */
   readonly pool: boolean;
-  readonly memberships: readonly (Live["memberships"][number] & { readonly inherit: boolean; readonly set: boolean })[];
   /** Members with the tenant's id in the registry or with its `tenant_id`: one at most where all is well. */
   readonly members: readonly LiveMember[];
   /** Bonds of the tenant's logins, and other logins that are bound to the tenant. */
@@ -37,14 +36,7 @@ const liveSql = `WITH ours AS (SELECT * FROM pg_catalog.pg_roles WHERE rolname =
 SELECT json_build_object(
   'pool', EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
     WHERE s.nspname = $4 AND c.relname = '${membersTable}'),
-  'roles', (SELECT coalesce(json_object_agg(o.rolname, json_build_object('login', o.rolcanlogin, 'inherit', o.rolinherit,
-      'powers', array_remove(ARRAY[CASE WHEN o.rolsuper THEN 'SUPERUSER' END, CASE WHEN o.rolbypassrls THEN 'BYPASSRLS' END,
-        CASE WHEN o.rolcreatedb THEN 'CREATEDB' END, CASE WHEN o.rolcreaterole THEN 'CREATEROLE' END,
-        CASE WHEN o.rolreplication THEN 'REPLICATION' END], NULL),
-      'connectionLimit', o.rolconnlimit, 'validUntil', nullif(o.rolvaliduntil, 'infinity')::text,
-      'settings', coalesce((SELECT to_json(s.setconfig) FROM pg_catalog.pg_db_role_setting s, d
-        WHERE s.setrole = o.oid AND s.setdatabase = d.oid), '[]'),
-      'globalSettings', coalesce(to_json(o.rolconfig), '[]'))), '{}') FROM ours o),
+  'roles', (SELECT coalesce(json_object_agg(o.rolname, ${roleJson}), '{}') FROM ours o),
   'memberships', (SELECT coalesce(json_agg(json_build_object('role', pg_get_userbyid(a.roleid),
       'member', pg_get_userbyid(a.member), 'grantor', pg_get_userbyid(a.grantor), 'admin', a.admin_option,
       'inherit', a.inherit_option, 'set', a.set_option)), '[]')

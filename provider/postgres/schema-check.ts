@@ -46,6 +46,23 @@ function* plainFaults(
   anyServer: boolean,
 ): Generator<CheckFailure> {
   yield* placeFaults(dependencies, news, anyServer);
+  yield* loginFaults(news);
+  const { application } = news;
+  if (application === undefined || isUnknown(application)) return;
+  try {
+    identifier(application);
+    if ([news.ownerRole, news.appRole, news.readOnlyRole].includes(application))
+      yield { property: "application", reason: `"${application}" is a tenant's own role` };
+  } catch (error) {
+    const name = JSON.stringify(application.slice(0, 80));
+    yield { property: "application", reason: `${name} is no legal name: ${messageOf(error)}` };
+  }
+}
+
+/** What a tenant's logins are made with. */
+export function* loginFaults(
+  news: Pick<SchemaInputs, "state" | "connectionLimit" | "readOnlyConnectionLimit" | "password" | "readOnlyPassword">,
+): Generator<CheckFailure> {
   if (!tenantStates.includes(news.state)) {
     yield { property: "state", reason: `"${news.state}" is no state; allowed: ${tenantStates.join(", ")}` };
   }
@@ -74,8 +91,18 @@ export function* placeFaults(
       reason: `"${news.server}" is no PostgreSQL server of the platform; it has: ${pools.names().join(", ") || "none"}`,
     };
   }
-  const names = ["schema", "ownerRole", "appRole", "readOnlyRole"] as const;
-  for (const property of names) {
+  yield* nameFaults(news, ["schema", "ownerRole", "appRole", "readOnlyRole"]);
+  const roles = [news.ownerRole, news.appRole, news.readOnlyRole];
+  if (new Set(roles).size < roles.length) {
+    yield { property: "appRole", reason: `the three roles need three names, received ${roles.join(", ")}` };
+  }
+}
+
+export function* nameFaults<K extends string>(
+  news: Readonly<Record<K, string>>,
+  properties: readonly K[],
+): Generator<CheckFailure> {
+  for (const property of properties) {
     const name = news[property];
     if (isUnknown(name)) continue;
     try {
@@ -84,10 +111,6 @@ export function* placeFaults(
     } catch (error) {
       yield { property, reason: `${JSON.stringify(name.slice(0, 80))} is no legal name: ${messageOf(error)}` };
     }
-  }
-  const roles = [news.ownerRole, news.appRole, news.readOnlyRole];
-  if (new Set(roles).size < roles.length) {
-    yield { property: "appRole", reason: `the three roles need three names, received ${roles.join(", ")}` };
   }
 }
 

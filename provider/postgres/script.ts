@@ -4,6 +4,7 @@ import type { BackupWaiver, SchemaInputs } from "../inputs.ts";
 import type { Mark } from "../mark.ts";
 import { changeLock, eventSql, recordRemovalSql, recordSchemaSql } from "./catalogue.ts";
 import { defaultPrivilegesSql, type Difference, searchPath } from "./drift.ts";
+import { grantApplicationSql } from "./drift-roles.ts";
 import type { Live } from "./live.ts";
 import { identifier, identifiers, integer, literal } from "./quote.ts";
 
@@ -36,7 +37,7 @@ const lockTimeout = "SET LOCAL lock_timeout = '10s';";
 
 /** Everything of a new tenant. */
 export function createScript(inputs: SchemaInputs, options: ScriptOptions): string {
-  const { ownerRole, appRole, readOnlyRole } = inputs;
+  const { ownerRole, appRole, readOnlyRole, application } = inputs;
   const database = identifier(options.server.database);
   const logins = identifiers([appRole, readOnlyRole]);
   const open = inputs.state === "active";
@@ -52,6 +53,7 @@ export function createScript(inputs: SchemaInputs, options: ScriptOptions): stri
     `CREATE ROLE ${identifier(ownerRole)} NOLOGIN NOINHERIT NOBYPASSRLS;`,
     `SELECT ${changeLock};`,
     ...(open ? [`GRANT CONNECT ON DATABASE ${database} TO ${logins};`] : []),
+    ...(open && application !== undefined ? [grantApplicationSql(appRole, application)] : []),
     ...[appRole, readOnlyRole].map(
       (role) => `ALTER ROLE ${identifier(role)} IN DATABASE ${database} SET search_path = ${searchPath(inputs)};`,
     ),
@@ -145,7 +147,10 @@ export function closeScript(inputs: SchemaInputs, live: Live, server: PostgresSe
 }
 
 /** Some of the tables of a schema that is too large for one transaction's locks. */
-export function dropTablesScript(inputs: SchemaInputs, tables: readonly string[]): string {
+export function dropTablesScript(
+  inputs: Pick<SchemaInputs, "schema" | "ownerRole">,
+  tables: readonly string[],
+): string {
   const names = tables.map((table) => `${identifier(inputs.schema)}.${identifier(table)}`).join(", ");
   return [`BEGIN; ${lockTimeout}`, setRole(inputs.ownerRole), `DROP TABLE IF EXISTS ${names} CASCADE;`, "COMMIT;"].join(
     "\n",

@@ -261,7 +261,7 @@ describe("nothing leaks", () => {
 
   it("no secret is in the arguments of any process", async () => {
     const secrets = Object.values((await readState(services().dir))?.secrets ?? {});
-    expect(secrets).toHaveLength(9);
+    expect(secrets).toHaveLength(10);
     const { stdout } = await run("ps", ["-A", "-ww", "-o", "args="], { maxBuffer: 50_000_000 });
     expect(stdout).toContain(services().dir);
     expect(secrets.filter((secret) => stdout.includes(secret))).toEqual([]);
@@ -388,6 +388,27 @@ describe("starting and stopping", () => {
     expect(await Body?.transformToString()).toBe("42");
     const { AccessKeyMetadata } = await iam(third).send(new ListAccessKeysCommand({ UserName: "tenant.kept" }));
     expect(AccessKeyMetadata?.map(({ AccessKeyId }) => AccessKeyId)).toEqual([AccessKey?.AccessKeyId]);
+  });
+
+  it("the folder of a version without the applications' login gets it while its servers run", async () => {
+    const first = await start();
+    const older = JSON.parse(await readFile(join(dir, "state.json"), "utf8")) as Record<
+      string,
+      Record<string, unknown>
+    >;
+    delete older.secrets?.postgresApplication;
+    await writeFile(join(dir, "state.json"), JSON.stringify(older));
+    await writeFile(join(dir, "platform.json"), "{}");
+    const second = await start();
+    expect(second.started).toEqual([]);
+    const { main } = second.platform.postgres;
+    expect(main?.application).toEqual({
+      user: "tenancy_application",
+      password: expect.stringMatching(/^[\w-]{32}$/) as string,
+    });
+    expect({ ...main, application: first.platform.postgres.main?.application }).toEqual(first.platform.postgres.main);
+    const written = JSON.parse(await readFile(join(dir, "platform.json"), "utf8")) as typeof second.platform;
+    expect(written.postgres.main?.application).toEqual(main?.application);
   });
 
   it("starts only the server that crashed", async () => {

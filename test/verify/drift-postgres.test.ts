@@ -15,6 +15,7 @@ import {
   dropDatabases,
   siloBaseline,
 } from "../provider/postgres/database-support.ts";
+import { joinPool, makePool, poolDependencies } from "../provider/postgres/pool-tenant-support.ts";
 import { asAdmin, baseline, createTenant, dependencies, schemaInputs, tenantId } from "../provider/postgres/support.ts";
 import { services } from "../support/services.ts";
 
@@ -109,6 +110,23 @@ describe("orphans of PostgreSQL", () => {
     expect(others.orphans.map(({ name }) => name)).not.toContain(other.database);
     await asAdmin(`DROP DATABASE "${unfinished}"`);
     await asAdmin(`DROP DATABASE "${prefix}_stray"`);
+  });
+
+  test("a pool, its roles and its tenants' logins are no orphans while a tenant or the stack knows them", async () => {
+    const poolDeps = poolDependencies();
+    const pool = await makePool(poolDeps);
+    const tenant = pool.tenant("pooled");
+    await joinPool(poolDeps, tenant);
+    await poolDeps.pools.close();
+    await asAdmin("UPDATE platform.tenants SET tier = 'pool', prefix = 'tenant' WHERE id = $1", [tenant.tenant]);
+    const names = [tenant.schema, tenant.ownerRole, tenant.poolAppRole, tenant.appRole, tenant.readOnlyRole];
+    const of = ({ orphans }: { readonly orphans: readonly Orphan[] }) =>
+      orphans.filter(({ name }) => names.includes(name) || name === tenant.tenant).map(({ name }) => name);
+    expect(of(await search([{ prefix: "tenant", id: tenant.tenant }]))).toEqual([]);
+    expect(of(await search([], { project: "tenancy", stack: "another" }))).toEqual([]);
+    expect(of(await search([]))).toEqual([tenant.tenant, tenant.appRole, tenant.readOnlyRole, tenant.schema]);
+    const empty = postgresOrphans({ name: "main", server, tenants: [], pools: [tenant.schema], prefixes: ["tenant"] });
+    expect(of(await empty)).toEqual([tenant.tenant, tenant.appRole, tenant.readOnlyRole]);
   });
 
   test("a schema without a mark, a role without a schema, a login that connects and a lost schema are told", async () => {

@@ -2,7 +2,7 @@
  * PostgreSQL's orphans: databases of the server, schemas, roles and catalogue entries of the shared database that belong to no known tenant, and
  * logins that may connect to it and that nobody knows.
  */
-import { canaryPrefix } from "../../components/naming.ts";
+import { canaryPrefix, postgresNames } from "../../components/naming.ts";
 import type { PostgresServer } from "../../provider/config.ts";
 import { parseMark } from "../../provider/mark.ts";
 import { isTombstone, type Origin } from "../../provider/postgres/catalogue.ts";
@@ -11,7 +11,13 @@ import { databaseOrphans } from "./databases.ts";
 import { counted, describeMark, isOthers, type MarkedSearch } from "./marks.ts";
 import { defaultLimit, inOrder, knownNames, type Orphan, type OrphanList } from "./orphan.ts";
 
-export type PostgresOrphanSearch = MarkedSearch<PostgresServer>;
+export interface PostgresOrphanSearch extends MarkedSearch<PostgresServer> {
+  /**
+   * Schemas of the pools on this server.
+   * @default only those that a known tenant's catalogue entry names
+   */
+  readonly pools?: readonly string[];
+}
 
 interface LiveSchema {
   readonly name: string;
@@ -30,7 +36,10 @@ interface LiveRole {
 
 interface Row {
   readonly id: string;
+  /** The tenant's own schema, or its pool's. */
   readonly schema: string | null;
+  readonly tier: string | null;
+  readonly prefix: string | null;
   readonly status: string;
   readonly project: string;
   readonly stack: string;
@@ -63,7 +72,8 @@ const factsSql = `SELECT json_build_object(
     FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' AND rolname <> ALL ($3) ORDER BY rolname LIMIT $4) r)
 ) AS facts`;
 
-const rowsSql = `SELECT coalesce(json_agg(json_build_object('id', id, 'schema', schema_name, 'status', status,
+const rowsSql = `SELECT coalesce(json_agg(json_build_object('id', id, 'schema', schema_name, 'tier', tier,
+  'prefix', prefix, 'status', status,
   'project', project, 'stack', stack, 'since', state_since, 'server', placement->>'postgres') ORDER BY id), '[]')::text AS rows FROM platform.tenants`;
 
 /** @throws ProviderError when the server cannot be asked */
@@ -96,15 +106,19 @@ export async function findOrphans(session: Session, search: PostgresOrphanSearch
   const rows = row === undefined ? null : (JSON.parse(row.rows) as Row[]);
   // Another stack's tenants are known to the catalogue that both share.
   const others = (rows ?? []).filter((one) => !isTombstone(one.status) && isOther(one, origin));
+  const pools = new Set([...(search.pools ?? []), ...poolsOf(rows ?? [], search)]);
   const schemas = new Set([
     ...names.map(({ schema }) => schema),
+    ...pools,
     ...others.flatMap(({ schema }) => (schema === null ? [] : [schema])),
   ]);
   const roles = new Set([
     ...names.flatMap(({ ownerRole, appRole, readOnlyRole }) => [ownerRole, appRole, readOnlyRole]),
-    ...others.flatMap(({ schema }) => (schema === null ? [] : ["owner", "app", "ro"].map((end) => `${schema}_${end}`))),
+    ...[...schemas].flatMap(rolesOf),
+    ...others.flatMap(poolLogins),
     server.provisioner.user,
     ...(server.resolver === undefined ? [] : [server.resolver.user]),
+    ...(server.application === undefined ? [] : [server.application.user]),
     ...(server.admin === undefined ? [] : [server.admin.user]),
   ]);
   const [found] = await session.query<{ facts: Facts }>(factsSql, [ownSchemas, [...schemas], [...roles], limit + 1]);
@@ -121,6 +135,25 @@ export async function findOrphans(session: Session, search: PostgresOrphanSearch
     ]),
     incomplete,
   };
+}
+
+/** Schemas that hold rows of known tenants beside others'. */
+function poolsOf(rows: readonly Row[], { tenants }: PostgresOrphanSearch): string[] {
+  const own = new Map(tenants.map(({ prefix, id }) => [id, postgresNames(prefix, id).schema]));
+  return rows.flatMap(({ id, schema, status }) =>
+    schema !== null && !isTombstone(status) && own.has(id) && own.get(id) !== schema ? [schema] : [],
+  );
+}
+
+function rolesOf(schema: string): string[] {
+  return ["owner", "app", "ro"].map((end) => `${schema}_${end}`);
+}
+
+/** A pool's tenants have logins whose names do not come from the schema's. */
+function poolLogins({ id, tier, prefix }: Row): string[] {
+  if (tier !== "pool" || prefix === null) return [];
+  const { appRole, readOnlyRole } = postgresNames(prefix, id);
+  return [appRole, readOnlyRole];
 }
 
 function isOther(row: Row, origin: Origin | undefined): boolean {
