@@ -67,8 +67,8 @@ function ofTemplate(items: readonly Item[]): Item[] {
     .filter(({ kind, name }) => {
       if (kind === "policy") return false;
       if (kind === "trigger") return !name.startsWith("tenancy_audit_");
-      if (kind === "function") return !own.has(name);
-      return kind !== "index" || !name.startsWith("tenancy_hnsw_");
+      // An index of `tenancy vectors` is left to the comparison, which tells an invalid one.
+      return kind !== "function" || !own.has(name);
     })
     .map((item) => ({ ...item, attributes: withoutHardening(item) }));
 }
