@@ -101,13 +101,12 @@ test.each([0, 2])(
     const index = vectorIndexName("nodes_v2", "embedding_384", large.tenantId);
     await asAdmin(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = '${inputs.schema}.${index}'::regclass`);
     expect(await drift()).toEqual([expect.stringMatching(`${index} .*is invalid: its build was interrupted`)]);
-    const leaving = { ...joined, state: "offboarding", backupWaiver: waiver } as const;
     const left = await poolTenantHandler(deps).update(poolContext(large), large.tenant, joined, {
       ...large,
       state: "offboarding",
       backupWaiver: waiver,
     });
-    await poolTenantHandler(deps).delete(poolContext(large), large.tenant, left ?? leaving);
+    await poolTenantHandler(deps).delete(poolContext(large), large.tenant, left);
     expect(await asAdmin(`SELECT indexname FROM pg_indexes WHERE indexname = '${index}'`)).toEqual([]);
   },
   60_000,
