@@ -86,15 +86,16 @@ const keywords: Readonly<Record<string, string>> = {
   "parameter ACL": "PARAMETER",
 };
 
-export function reachDifferences(reach: readonly Reach[]): Difference[] {
+/** @param beyond - what the roles are not to reach */
+export function reachDifferences(reach: readonly Reach[], beyond = "outside of its schema"): Difference[] {
   return reach.map((entry) => {
     const { role, by, type, object, database } = entry;
     const place = database === null ? object : `${entry.count} objects of the database ${database}`;
-    const told = { field: `role ${role}: ${place}`, should: "nothing outside of its schema" };
+    const told = { field: `role ${role}: ${place}`, should: `nothing ${beyond}` };
     if (by === "owner") {
       return {
         ...told,
-        sentence: `the role ${role} owns ${place}, outside of its schema`,
+        sentence: `the role ${role} owns ${place}, ${beyond}`,
         is: "owner",
         byHand: [
           database === null
@@ -106,7 +107,7 @@ export function reachDifferences(reach: readonly Reach[]): Difference[] {
     if (by === "policy") {
       return {
         ...told,
-        sentence: `the role ${role} is named by ${place}, outside of its schema`,
+        sentence: `the role ${role} is named by ${place}, ${beyond}`,
         is: "named",
         byHand: [`-- change or remove ${place}`],
       };
@@ -115,7 +116,7 @@ export function reachDifferences(reach: readonly Reach[]): Difference[] {
     const revoke = revokeSql(entry);
     return {
       ...told,
-      sentence: `the role ${role} has ${rights} on ${place}, outside of its schema`,
+      sentence: `the role ${role} has ${rights} on ${place}, ${beyond}`,
       is: rights,
       ...(revoke === undefined
         ? { byHand: [revokeAdvice(entry)] }

@@ -5,32 +5,46 @@ import { type Difference, listed } from "./difference.ts";
 import type { Live, LiveRole } from "./live.ts";
 import { identifier } from "./quote.ts";
 
-/** The path of a tenant's logins: its own schema before all others. */
-export function searchPath(inputs: SchemaInputs): string {
+/** The path of a tenant's logins: its own schema, or its pool's, before all others. */
+export function searchPath(inputs: Pick<SchemaInputs, "schema">): string {
   return `${identifier(inputs.schema)}, extensions, pg_catalog, pg_temp`;
 }
 
 export function roleDifferences(live: Live, inputs: SchemaInputs, database: string): Difference[] {
   const open = inputs.state === "active";
-  const wanted = [
+  const wanted: WantedRole[] = [
     { name: inputs.ownerRole, login: false, limit: undefined },
     { name: inputs.appRole, login: open, limit: inputs.connectionLimit },
     { name: inputs.readOnlyRole, login: open, limit: inputs.readOnlyConnectionLimit },
   ];
-  return wanted.flatMap(({ name, login, limit }) => {
-    const role = live.roles[name];
-    const settings =
-      limit === undefined ? [] : settingDifferences(name, role?.settings ?? [], inputs, identifier(database));
-    if (role !== undefined) return [...attributeDifferences(name, role, login, limit), ...settings];
-    const missing: Difference = {
-      sentence: `the role ${name} is missing`,
-      field: `role ${name}`,
-      is: "missing",
-      should: "there",
-      asProvisioner: [`CREATE ROLE ${identifier(name)} ${login ? "LOGIN" : "NOLOGIN"} NOINHERIT;`],
-    };
-    return [missing, ...settings];
-  });
+  return wanted.flatMap((role) => oneRoleDifferences(live, role, inputs, database));
+}
+
+export interface WantedRole {
+  readonly name: string;
+  readonly login: boolean;
+  /** Connections at once; undefined for a role that nobody logs in as, which then needs no settings. */
+  readonly limit: number | undefined;
+}
+
+export function oneRoleDifferences(
+  live: Pick<Live, "roles">,
+  { name, login, limit }: WantedRole,
+  inputs: Pick<SchemaInputs, "schema">,
+  database: string,
+): Difference[] {
+  const role = live.roles[name];
+  const settings =
+    limit === undefined ? [] : settingDifferences(name, role?.settings ?? [], inputs, identifier(database));
+  if (role !== undefined) return [...attributeDifferences(name, role, login, limit), ...settings];
+  const missing: Difference = {
+    sentence: `the role ${name} is missing`,
+    field: `role ${name}`,
+    is: "missing",
+    should: "there",
+    asProvisioner: [`CREATE ROLE ${identifier(name)} ${login ? "LOGIN" : "NOLOGIN"} NOINHERIT;`],
+  };
+  return [missing, ...settings];
 }
 
 /** @param limit - undefined where the role has none to keep */
@@ -92,7 +106,7 @@ export function attributeDifferences(
 function settingDifferences(
   name: string,
   settings: readonly string[],
-  inputs: SchemaInputs,
+  inputs: Pick<SchemaInputs, "schema">,
   database: string,
 ): Difference[] {
   const path = `search_path=${searchPath(inputs)}`;
@@ -122,14 +136,21 @@ export type PlacedInputs = SchemaInputs & Pick<DatabaseInputs, "connection">;
 const iamRole = "rds_iam";
 
 /** Logins of the tenant that the tenant's own server asks IAM about. Who could hand the role on is none of them. */
-export function iamLogins(live: Live, { connection, appRole, readOnlyRole }: PlacedInputs): string[] {
+export function iamLogins(
+  live: Pick<Live, "memberships">,
+  { connection, appRole, readOnlyRole }: Pick<PlacedInputs, "connection" | "appRole" | "readOnlyRole">,
+): string[] {
   if (connection === undefined) return [];
   return live.memberships.flatMap(({ role, member, admin }) =>
     role === iamRole && !admin && (member === appRole || member === readOnlyRole) ? [member] : [],
   );
 }
 
-export function membershipDifferences(live: Live, inputs: PlacedInputs, server: PostgresServer): Difference[] {
+export function membershipDifferences(
+  live: Pick<Live, "memberships">,
+  inputs: Pick<PlacedInputs, "connection" | "appRole" | "readOnlyRole">,
+  server: PostgresServer,
+): Difference[] {
   const byIam = iamLogins(live, inputs);
   const others = live.memberships.filter(({ role, member }) => role !== iamRole || !byIam.includes(member));
   return others.map(({ role, member, grantor }) => {
@@ -148,8 +169,8 @@ export function membershipDifferences(live: Live, inputs: PlacedInputs, server: 
 }
 
 export function databaseDifferences(
-  live: Live,
-  inputs: Pick<SchemaInputs, "ownerRole" | "appRole" | "readOnlyRole" | "state">,
+  live: Pick<Live, "databaseRights">,
+  inputs: Pick<SchemaInputs, "state" | "ownerRole" | "appRole" | "readOnlyRole">,
   server: PostgresServer,
 ): Difference[] {
   const found: Difference[] = [];

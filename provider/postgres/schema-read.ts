@@ -174,8 +174,17 @@ export async function mendShape(
   }
 }
 
+type ProvenLogins = Pick<
+  PlacedInputs,
+  "server" | "tenant" | "state" | "connection" | "appRole" | "readOnlyRole" | "password" | "readOnlyPassword"
+>;
+
 /** Logins whose password is not the state's; only a login proves it. */
-async function proofOfLogins(pools: PostgresPools, inputs: PlacedInputs, live: Live): Promise<Finding[]> {
+export async function proofOfLogins(
+  pools: PostgresPools,
+  inputs: ProvenLogins,
+  live: Pick<Live, "roles" | "memberships">,
+): Promise<Finding[]> {
   if (inputs.state !== "active") return [];
   const found: Finding[] = [];
   const logins = [

@@ -178,8 +178,10 @@ async function verifiers(inputs: SchemaInputs): Promise<Verifiers> {
   return { app, readOnly };
 }
 
+type Eventful = Pick<SchemaInputs, "state" | "password" | "readOnlyPassword">;
+
 /** What the audit trail calls a change. */
-export function eventOf(outputs: SchemaOutputs, news: SchemaInputs): string {
+export function eventOf(outputs: Eventful, news: Eventful): string {
   if (outputs.state !== news.state) {
     return { active: "resume", suspended: "suspend", offboarding: "offboard" }[news.state];
   }
@@ -237,7 +239,12 @@ function filesToApply(live: Live, files: readonly RenderedFile[], inputs: Schema
 }
 
 /** Names file and line of a statement that failed. */
-function locate(error: unknown, script: string, files: readonly RenderedFile[], inputs: SchemaInputs): unknown {
+export function locate(
+  error: unknown,
+  script: string,
+  files: readonly Pick<RenderedFile, "name" | "sql">[],
+  inputs: Pick<SchemaInputs, "tenant">,
+): unknown {
   if (!(error instanceof Error) || !("position" in error)) return error;
   const position = Number(error.position) - 1;
   // The server counts characters, not UTF-16 units.

@@ -12,7 +12,10 @@ import { type RenderedFile, setRole } from "./script.ts";
  *
  * @returns how many sessions were ended
  */
-export async function endSessions(session: Session, inputs: SchemaInputs): Promise<number> {
+export async function endSessions(
+  session: Session,
+  inputs: Pick<SchemaInputs, "appRole" | "readOnlyRole">,
+): Promise<number> {
   const logins = [inputs.appRole, inputs.readOnlyRole];
   const live = await session.query<{ role: string }>(
     "SELECT DISTINCT usename AS role FROM pg_catalog.pg_stat_activity WHERE usename = ANY ($1)",
