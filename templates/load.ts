@@ -17,6 +17,7 @@ import {
   type TemplateVariable,
   type VectorColumn,
 } from "./manifest.ts";
+import { vectorFaults } from "./vectors.ts";
 
 const fileName = /^([0-9]{4})-[a-z0-9]+(?:-[a-z0-9]+)*\.sql$/;
 const templateName = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
@@ -332,6 +333,7 @@ function readManifest(path: string, faults: string[]): Manifest | undefined {
       );
     }
   }
+  faults.push(...vectorFaults(parsed.data));
   return parsed.data;
 }
 
