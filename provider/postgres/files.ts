@@ -3,7 +3,14 @@ import { readFileSync, realpathSync } from "node:fs";
 import { resolve, sep } from "node:path";
 import { ProviderError } from "../handler.ts";
 import type { SchemaInputs, SqlFile } from "../inputs.ts";
-import { checkVariables, loadTemplate, renderFile, sha256, TemplateError } from "../../templates/load.ts";
+import {
+  checkVariables,
+  loadTemplate,
+  renderFile,
+  type RenderOptions,
+  sha256,
+  TemplateError,
+} from "../../templates/load.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import type { RenderedFile } from "./script.ts";
 
@@ -15,23 +22,40 @@ type Folders = Pick<PostgresDependencies, "templates" | "projectDir">;
  * @throws ProviderError when a file is missing or is not the one that the inputs name.
  */
 export function renderFiles(folders: Folders, inputs: SchemaInputs): RenderedFile[] {
-  const prefix = `tenant ${inputs.tenant}: `;
+  const subject = `tenant ${inputs.tenant}`;
+  const own = renderTemplate(folders, subject, inputs);
+  const additional = inputs.additionalFiles.map((file): RenderedFile => {
+    const found = readAdditional(folders, inputs.additionalRoot, file);
+    if (typeof found === "string") throw new ProviderError(`${subject}: ${found}`);
+    return { origin: "tenant", ...file, sql: found.sql };
+  });
+  return [...own, ...additional];
+}
+
+/**
+ * The template's files alone, of a tenant or a pool.
+ *
+ * @param subject - begin of messages, as in `tenant acme`
+ * @throws ProviderError when a file is missing or is not the one that the inputs name.
+ */
+export function renderTemplate(
+  { templates }: Pick<Folders, "templates">,
+  subject: string,
+  inputs: Pick<SchemaInputs, "template" | "variables" | "templateFiles">,
+  options: RenderOptions = {},
+): RenderedFile[] {
   try {
-    const template = loadTemplate(folders.templates, inputs.template);
+    const template = loadTemplate(templates, inputs.template);
     const { values } = checkVariables(template, inputs.variables);
-    const own = inputs.templateFiles.map((file): RenderedFile => {
+    return inputs.templateFiles.map((file): RenderedFile => {
       const digest = template.files.find(({ name }) => name === file.name)?.sha256;
-      if (digest !== file.sha256) throw new ProviderError(prefix + changedText(`${template.name}/${file.name}`));
-      return { origin: "template", ...file, sql: renderFile(folders.templates, template, file.name, values) };
+      if (digest !== file.sha256) {
+        throw new ProviderError(`${subject}: ${changedText(`${template.name}/${file.name}`)}`);
+      }
+      return { origin: "template", ...file, sql: renderFile(templates, template, file.name, values, options) };
     });
-    const additional = inputs.additionalFiles.map((file): RenderedFile => {
-      const found = readAdditional(folders, inputs.additionalRoot, file);
-      if (typeof found === "string") throw new ProviderError(prefix + found);
-      return { origin: "tenant", ...file, sql: found.sql };
-    });
-    return [...own, ...additional];
   } catch (error) {
-    if (error instanceof TemplateError) throw new ProviderError(prefix + error.message);
+    if (error instanceof TemplateError) throw new ProviderError(`${subject}: ${error.message}`);
     throw error;
   }
 }

@@ -1,7 +1,14 @@
 /** What of a tenant's schema can be refused at preview, all faults at once. Needs no server. */
 import { type CheckFailure, isUnknown } from "../handler.ts";
 import { type SchemaInputs, type SqlFile, tenantStates } from "../inputs.ts";
-import { checkVariables, loadTemplate, renderFile, type Template, TemplateError } from "../../templates/load.ts";
+import {
+  checkVariables,
+  loadTemplate,
+  renderFile,
+  type RenderOptions,
+  type Template,
+  TemplateError,
+} from "../../templates/load.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import { editedText, readAdditional } from "./files.ts";
 import { identifier } from "./quote.ts";
@@ -34,9 +41,32 @@ export async function checkSchema(
 }
 
 function* plainFaults(
-  { pools }: PostgresDependencies,
+  dependencies: PostgresDependencies,
   news: SchemaInputs,
   anyServer: boolean,
+): Generator<CheckFailure> {
+  yield* placeFaults(dependencies, news, anyServer);
+  if (!tenantStates.includes(news.state)) {
+    yield { property: "state", reason: `"${news.state}" is no state; allowed: ${tenantStates.join(", ")}` };
+  }
+  for (const property of ["connectionLimit", "readOnlyConnectionLimit"] as const) {
+    const limit: unknown = news[property];
+    if (!isUnknown(limit) && !(Number.isInteger(limit) && Number(limit) >= 1 && Number(limit) <= 10_000)) {
+      yield { property, reason: `is ${JSON.stringify(limit)}; allowed is an integer from 1 to 10000` };
+    }
+  }
+  for (const property of ["password", "readOnlyPassword"] as const) {
+    if (!isUnknown(news[property]) && !/^[\x20-\x7e]+$/.test(news[property])) {
+      yield { property, reason: "has to be printable ASCII text that is not empty" };
+    }
+  }
+}
+
+/** The server, and the names of the schema and its roles. */
+export function* placeFaults(
+  { pools }: Pick<PostgresDependencies, "pools">,
+  news: Pick<SchemaInputs, "server" | "schema" | "ownerRole" | "appRole" | "readOnlyRole">,
+  anyServer = false,
 ): Generator<CheckFailure> {
   if (!anyServer && !pools.names().includes(news.server)) {
     yield {
@@ -59,30 +89,30 @@ function* plainFaults(
   if (new Set(roles).size < roles.length) {
     yield { property: "appRole", reason: `the three roles need three names, received ${roles.join(", ")}` };
   }
-  if (!tenantStates.includes(news.state)) {
-    yield { property: "state", reason: `"${news.state}" is no state; allowed: ${tenantStates.join(", ")}` };
-  }
-  for (const property of ["connectionLimit", "readOnlyConnectionLimit"] as const) {
-    const limit: unknown = news[property];
-    if (!isUnknown(limit) && !(Number.isInteger(limit) && Number(limit) >= 1 && Number(limit) <= 10_000)) {
-      yield { property, reason: `is ${JSON.stringify(limit)}; allowed is an integer from 1 to 10000` };
-    }
-  }
-  for (const property of ["password", "readOnlyPassword"] as const) {
-    if (!isUnknown(news[property]) && !/^[\x20-\x7e]+$/.test(news[property])) {
-      yield { property, reason: "has to be printable ASCII text that is not empty" };
-    }
-  }
 }
 
 /** What stays as it was once it has been applied. */
 function* fixedFaults(olds: SchemaInputs, news: SchemaInputs): Generator<CheckFailure> {
+  yield* fixedTemplateFaults(olds, news, "tenant");
+  if (olds.template === news.template) {
+    yield* orderFaults("additionalFiles", olds.additionalFiles, news.additionalFiles);
+  }
+}
+
+type TemplateInputs = Pick<SchemaInputs, "template" | "variables" | "templateFiles">;
+
+/** The same of the template alone. @param whose - a `tenant` or a `pool` */
+export function* fixedTemplateFaults(
+  olds: TemplateInputs,
+  news: TemplateInputs,
+  whose: "tenant" | "pool",
+): Generator<CheckFailure> {
   if (olds.template !== news.template) {
     yield {
       property: "template",
       reason:
-        `the template of a tenant that exists cannot change (from "${olds.template}" to "${news.template}"). ` +
-        `Restore it, and add what is needed as a file of the template or of the tenant.`,
+        `the template of a ${whose} that exists cannot change (from "${olds.template}" to "${news.template}"). ` +
+        `Restore it, and add what is needed as a file of the template${whose === "tenant" ? " or of the tenant" : ""}.`,
     };
     return;
   }
@@ -98,7 +128,6 @@ function* fixedFaults(olds: SchemaInputs, news: SchemaInputs): Generator<CheckFa
     };
   }
   yield* orderFaults("templateFiles", olds.templateFiles, news.templateFiles);
-  yield* orderFaults("additionalFiles", olds.additionalFiles, news.additionalFiles);
 }
 
 function* orderFaults(
@@ -131,10 +160,14 @@ function* orderFaults(
   }
 }
 
-async function templateFaults(
-  { templates }: PostgresDependencies,
+/** @param look - what else is wrong with a file, by its line */
+export async function templateFaults(
+  { templates }: Pick<PostgresDependencies, "templates">,
   template: Template,
-  news: SchemaInputs,
+  news: TemplateInputs,
+  options: RenderOptions = {},
+  look: (sql: string) => Promise<readonly { readonly line: number; readonly reason: string }[]> = () =>
+    Promise.resolve([]),
 ): Promise<CheckFailure[]> {
   const { values, faults } = checkVariables(template, news.variables);
   const failures: CheckFailure[] = faults.map(({ variable, message, allowed }) => ({
@@ -154,9 +187,14 @@ async function templateFaults(
   }
   if (failures.length > 0) return failures;
   for (const { name, sha256 } of template.files) {
-    const key = `${template.name}/${name} ${sha256} ${JSON.stringify(values)}`;
-    const refused = await guardSql(key, renderFile(templates, template, name, values));
+    const key = `${template.name}/${name} ${sha256} ${JSON.stringify([values, options])}`;
+    const sql = renderFile(templates, template, name, values, options);
+    const refused = await guardSql(key, sql, { concurrent: template.concurrent.includes(name) });
     failures.push(...guardFailures("templateFiles", `${template.name}/${name}`, refused));
+    if (refused.length > 0) continue;
+    for (const { line, reason } of await look(sql)) {
+      failures.push({ property: "templateFiles", reason: `${template.name}/${name}, line ${line}: ${reason}` });
+    }
   }
   return failures;
 }

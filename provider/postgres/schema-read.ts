@@ -150,28 +150,43 @@ export async function mendShape(
       inputs.readOnlyConnectionLimit,
     ]);
   if (asked(outputs) !== asked(news)) return;
-  const { pools } = dependencies;
-  const task = { subject: `tenant ${news.tenant}`, doing: `mending the schema ${news.schema}` };
-  for (const { sentence, asOwner, byHand } of await readShape(dependencies, context, news)) {
+  const found = await readShape(dependencies, context, news);
+  await mendItems(dependencies, context, `tenant ${news.tenant}`, news, found);
+}
+
+/**
+ * Each in a transaction of its own; what is left to a person, and what the server refuses, is told as a warning.
+ *
+ * @returns whether anything was mended
+ */
+export async function mendItems(
+  { pools }: PostgresDependencies,
+  context: CallContext,
+  subject: string,
+  { server, schema, ownerRole }: Pick<SchemaInputs, "server" | "schema" | "ownerRole">,
+  found: readonly Difference[],
+): Promise<boolean> {
+  const task = { subject, doing: `mending the schema ${schema}` };
+  let mended = false;
+  for (const { sentence, asOwner, byHand } of found) {
     if (asOwner === undefined) {
       context.warn(`${sentence}; this is left to a person: ${(byHand ?? []).join(" ")}`);
       continue;
     }
     if (asOwner.length === 0) continue;
     const script = [
-      `BEGIN; SELECT ${changeLock}; SET LOCAL lock_timeout = '2s'; ${setRole(news.ownerRole)}`,
+      `BEGIN; SELECT ${changeLock}; SET LOCAL lock_timeout = '2s'; ${setRole(ownerRole)}`,
       ...asOwner,
       "SET LOCAL ROLE NONE; COMMIT;",
     ].join("\n");
     try {
-      await pools.run(news.server, task, (session) => session.script(script), {
-        exclusive: true,
-        signal: context.signal,
-      });
+      await pools.run(server, task, (session) => session.script(script), { exclusive: true, signal: context.signal });
+      mended = true;
     } catch (error) {
       context.warn(`${sentence}, and could not be made anew: ${messageOf(error)}`);
     }
   }
+  return mended;
 }
 
 type ProvenLogins = Pick<

@@ -9,7 +9,8 @@ import { changeLock } from "./catalogue.ts";
 import { renderFiles } from "./files.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import { identifier, literal } from "./quote.ts";
-import { describeShape, type Item } from "./shape.ts";
+import type { Session } from "./pool.ts";
+import { describeShape, type Item, type ShapeNames } from "./shape.ts";
 
 /** So many sets of files are kept: a fleet has few templates, and some tenants files of their own. */
 const keptShapes = 200;
@@ -28,12 +29,34 @@ export class ReferenceShapes {
   /** @throws ProviderError when a file is not the one that was applied, or the server refuses it now. */
   of(inputs: SchemaInputs): Promise<readonly Item[]> {
     const files = renderFiles(this.#dependencies, inputs).map(({ sql }) => sql);
+    const fill = (session: Session, names: ShapeNames) =>
+      session.script(
+        [
+          `SET LOCAL ROLE ${identifier(names.ownerRole)};`,
+          `SET LOCAL search_path = ${identifier(names.schema)}, extensions, pg_catalog;`,
+          ...files.map((sql) => `${sql}\n;`),
+          "SET LOCAL ROLE NONE; SET LOCAL search_path = pg_catalog, pg_temp;",
+        ].join("\n"),
+      );
+    return this.filled({ ...inputs, subject: `tenant ${inputs.tenant}` }, files, fill);
+  }
+
+  /**
+   * The shape that `fill` gives a schema. It runs as the provisioner, in the transaction that is rolled back.
+   *
+   * @param by - what the shape depends on beside the server
+   */
+  filled(
+    place: { readonly server: string; readonly template: string; readonly subject: string },
+    by: readonly unknown[],
+    fill: (session: Session, names: ShapeNames) => Promise<void>,
+  ): Promise<readonly Item[]> {
     const key = createHash("sha256")
-      .update(JSON.stringify([inputs.server, files]))
+      .update(JSON.stringify([place.server, by]))
       .digest("hex");
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const made = this.#one(() => this.#make(inputs, files));
+    const made = this.#one(() => this.#make(place, fill));
     this.#known.set(key, made);
     made.catch(() => this.#known.delete(key));
     const [oldest] = this.#known.keys();
@@ -41,7 +64,10 @@ export class ReferenceShapes {
     return made;
   }
 
-  #make(inputs: SchemaInputs, files: readonly string[]): Promise<readonly Item[]> {
+  #make(
+    { server, template, subject }: { readonly server: string; readonly template: string; readonly subject: string },
+    fill: (session: Session, names: ShapeNames) => Promise<void>,
+  ): Promise<readonly Item[]> {
     const schema = `tenancy_scratch_${randomBytes(6).toString("hex")}`;
     const names = { schema, ownerRole: `${schema}_owner`, appRole: `${schema}_app`, readOnlyRole: `${schema}_ro` };
     const owner = identifier(names.ownerRole);
@@ -51,17 +77,13 @@ export class ReferenceShapes {
       `CREATE ROLE ${owner} NOLOGIN NOINHERIT;`,
       `SELECT ${changeLock};`,
       `CREATE SCHEMA ${identifier(schema)} AUTHORIZATION ${owner};`,
-      `SET LOCAL ROLE ${owner};`,
-      `SET LOCAL search_path = ${identifier(schema)}, extensions, pg_catalog;`,
-      ...files.map((sql) => `${sql}\n;`),
-      "SET LOCAL ROLE NONE; SET LOCAL search_path = pg_catalog, pg_temp;",
     ].join("\n");
-    const { template, tenant } = inputs;
     return this.#dependencies.pools.run(
-      inputs.server,
-      { subject: `tenant ${tenant}`, doing: `applying the template ${literal(template)} in a scratch schema` },
+      server,
+      { subject, doing: `applying the template ${literal(template)} in a scratch schema` },
       async (session) => {
         await session.script(script);
+        await fill(session, names);
         const shape = await describeShape(session, names);
         await session.script("ROLLBACK");
         return shape;
