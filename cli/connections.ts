@@ -19,6 +19,8 @@ const connectionsSchema = z.object({
       readOnlyUser: z.string(),
       readOnlyPassword: z.string().optional(),
       schema: z.string(),
+      /** Only of a tenant in a pool. */
+      tenantId: z.string().optional(),
       caFile,
       ca: z.string().optional(),
       pooler: z.object({ host: z.string(), port: z.number() }).optional(),

@@ -7,6 +7,8 @@ import { editCommands } from "./commands/edit.ts";
 import { engineCommand } from "./commands/engine.ts";
 import { adoptCommand, operationCommands } from "./commands/operations.ts";
 import { planCommand } from "./commands/plan.ts";
+import { poolCheckCommand } from "./commands/pool-check.ts";
+import { retentionCommand } from "./commands/retention.ts";
 import { statusCommand } from "./commands/status.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { verifyNamespacesCommand } from "./commands/verify-namespaces.ts";
@@ -24,6 +26,8 @@ const commands = [
   verifyCommand(),
   verifyNamespacesCommand(),
   driftCommand(),
+  poolCheckCommand(),
+  retentionCommand(),
   credentialsCommand(),
   adoptCommand(),
   engineCommand(),

@@ -1,7 +1,7 @@
 /** The registry is checked before any engine starts: with a fault nothing is changed. */
 import { relative, resolve } from "node:path";
 import type { StoreName } from "../provider/inputs.ts";
-import { loadRegistry, type Registry, type TenantRecord } from "../tenants/load.ts";
+import { loadRegistry, type PoolRecord, type Registry, type TenantRecord } from "../tenants/load.ts";
 import { type Project, stackConfig } from "./project.ts";
 
 export interface CheckedRegistry {
@@ -30,6 +30,15 @@ export function registryGate(project: Project): CheckedRegistry {
  */
 export function registryRecords(project: Project): readonly TenantRecord[] {
   return load(project).tenants;
+}
+
+/**
+ * The registry's pools, sorted by name.
+ *
+ * @throws RegistryError with every fault.
+ */
+export function registryPools(project: Project): readonly PoolRecord[] {
+  return load(project).pools;
 }
 
 function load(project: Project): Registry {

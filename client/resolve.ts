@@ -10,38 +10,47 @@ export type SecretReference = string;
 
 const addressSchema = z.object({ host: z.string().min(1), port: z.int().min(1).max(65535) });
 
-const rowSchema = z.object({
-  id: z.string(),
-  external_id: z.string(),
-  tier: z.enum(["bridge", "silo"]),
-  status: z.string(),
-  region: z.string(),
-  route: z
-    .object({
-      host: z.string().min(1),
-      port: z.int(),
-      database: z.string().min(1),
-      schema: z.string().min(1),
-      user: z.string().min(1),
-      pooler: addressSchema.optional(),
-      secret: z.string().optional(),
-    })
-    .nullable(),
-});
+const rowSchema = z
+  .object({
+    id: z.string(),
+    external_id: z.string(),
+    tier: z.enum(["pool", "bridge", "silo"]),
+    status: z.string(),
+    region: z.string(),
+    route: z
+      .object({
+        host: z.string().min(1),
+        port: z.int(),
+        database: z.string().min(1),
+        schema: z.string().min(1),
+        user: z.string().min(1),
+        pooler: addressSchema.optional(),
+        secret: z.string().optional(),
+        tenantId: z.uuid().optional(),
+      })
+      .nullable(),
+  })
+  // Without it nobody knows which rows of the pool are the tenant's.
+  .refine(({ tier, route }) => tier !== "pool" || route === null || route.tenantId !== undefined, {
+    path: ["route", "tenantId"],
+  });
 
 /** A tenant's place in PostgreSQL. */
 export interface Route {
   readonly tenant: string;
   /** The tenant's id in the platform's own systems. */
   readonly externalId: string;
-  readonly tier: "bridge" | "silo";
+  readonly tier: "pool" | "bridge" | "silo";
   readonly region: string;
   readonly host: string;
   readonly port: number;
   readonly database: string;
+  /** The pool's, of a tenant in a pool. */
   readonly schema: string;
   /** Login of the application. */
   readonly user: string;
+  /** Only of a tenant in a pool: what its rows carry as `tenant_id`. */
+  readonly tenantId?: string;
   /** Address of the connection pooler, where there is one. */
   readonly pooler?: { readonly host: string; readonly port: number };
   /** Left out where the platform delivers no credentials. */

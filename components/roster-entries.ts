@@ -1,6 +1,7 @@
 import type { RosterEntry } from "../provider/inputs.ts";
 import type { TenantRecord } from "../tenants/load.ts";
 import { fixedOnRds, gibibytes } from "./aws/rds-plan.ts";
+import { poolTenantId } from "./naming.ts";
 import type { CloudServers } from "./platform-forms.ts";
 
 /**
@@ -13,16 +14,23 @@ export function rosterEntries(tenants: readonly TenantRecord[], clouds: CloudSer
     tenants.map((record) => {
       const { id, displayName, externalId, tier, state, region, prefix, placement, backupWaiver } = record;
       const entry = { displayName, externalId, tier, state, region, prefix, placement, backupWaiver };
-      return [id, { ...entry, ...ownServer(record, clouds) }];
+      return [id, { ...entry, ...kept(record, clouds) }];
     }),
   );
 }
 
-/** A server of the tenant's own is made anew by a change of some of its settings, and its storage only grows. */
-function ownServer(record: TenantRecord, clouds: CloudServers): Pick<RosterEntry, "fixed" | "sizes"> {
+/**
+ * A server of the tenant's own is made anew by a change of some of its settings, and its storage only grows. A tenant's
+ * rows in a pool are found by the pool and its `tenant_id`.
+ */
+function kept(record: TenantRecord, clouds: CloudServers): Pick<RosterEntry, "fixed" | "sizes"> {
   const fixed: Record<string, string> = {};
   const sizes: Record<string, number> = {};
-  const { silo, neo4j } = record;
+  const { silo, neo4j, postgres } = record;
+  if (postgres?.pool !== undefined) {
+    fixed["postgres.pool"] = postgres.pool;
+    fixed.tenant_id = poolTenantId(record.externalId);
+  }
   const database = clouds.postgres[record.placement.postgres ?? ""];
   if (silo !== undefined && database !== undefined) {
     sizes["silo.storageSize"] = gibibytes(silo.storageSize) ?? 0;
@@ -41,5 +49,8 @@ function ownServer(record: TenantRecord, clouds: CloudServers): Pick<RosterEntry
     sizes["neo4j.storageSize"] = gibibytes(neo4j.storageSize) ?? 0;
     fixed["neo4j.cluster"] = graph.cluster;
   }
-  return Object.keys(sizes).length === 0 ? {} : { fixed, sizes };
+  return {
+    ...(Object.keys(fixed).length === 0 && Object.keys(sizes).length === 0 ? {} : { fixed }),
+    ...(Object.keys(sizes).length === 0 ? {} : { sizes }),
+  };
 }

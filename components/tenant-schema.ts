@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { CopySource } from "../provider/inputs.ts";
 import { Schema } from "../provider/resources.ts";
 import { postgresNames } from "./naming.ts";
 import { passwordOutput } from "./secrets.ts";
@@ -11,6 +12,11 @@ export interface TenantSchemaArgs extends SchemaContentArgs {
   readonly port: number;
   /** The shared database that the schema lies in. */
   readonly database: string;
+  /**
+   * A tenant in the same database whose rows a new schema is filled with. Read when the schema is made, never again.
+   * @default none
+   */
+  readonly copyOf?: CopySource;
 }
 
 /**
@@ -41,6 +47,7 @@ export class TenantSchema extends pulumi.ComponentResource {
       {
         ...names,
         ...schemaInputs(args),
+        copyOf: args.copyOf,
         password: passwordOutput(args.secret, args.tenant, "postgres/app", rotation),
         readOnlyPassword: passwordOutput(args.secret, args.tenant, "postgres/read-only", rotation),
       },

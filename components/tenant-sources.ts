@@ -12,7 +12,7 @@ import {
   TemplateError,
 } from "../templates/load.ts";
 import { guardSql } from "../templates/sql-guard.ts";
-import type { TenantRecord } from "../tenants/load.ts";
+import type { Registry, TenantRecord } from "../tenants/load.ts";
 import type { MigrationFile } from "./kubernetes/migration-script.ts";
 
 export class TenantSources {
@@ -82,11 +82,14 @@ export class TenantSources {
     return files;
   }
 
-  /** Extensions that the templates of the tenants on one PostgreSQL server need, sorted. */
-  extensions(tenants: readonly TenantRecord[], server: string): string[] {
-    const needed = tenants
+  /** Extensions that the templates of the tenants and pools on one PostgreSQL server need, sorted. */
+  extensions({ tenants, pools }: Pick<Registry, "tenants" | "pools">, server: string): string[] {
+    const ofTenants = tenants
       .filter((record) => record.placement.postgres === server)
       .flatMap((record) => this.extensionsOf(record));
-    return [...new Set(needed)].sort();
+    const ofPools = pools
+      .filter((pool) => pool.server === server)
+      .flatMap(({ template, variables }) => extensionsOf(this.template(template), variables));
+    return [...new Set([...ofTenants, ...ofPools])].sort();
   }
 }

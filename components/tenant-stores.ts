@@ -4,16 +4,14 @@ import type { Platform } from "../provider/config.ts";
 import type { SqlFile, StoreName } from "../provider/inputs.ts";
 import type { TenantRecord } from "../tenants/load.ts";
 import type { AwsStorageAccess } from "./aws/tenant-access.ts";
-import { type Clouds, siloEngineOf } from "./clouds.ts";
+import type { Clouds } from "./clouds.ts";
+import type { Copy } from "./copies.ts";
 import type { MigrationFile } from "./kubernetes/migration-script.ts";
-import { postgresNames, redisNames, storageNames } from "./naming.ts";
+import { redisNames, storageNames } from "./naming.ts";
 import { PlatformError, type PlatformConfig } from "./platform.ts";
-import type { SiloEngine } from "./silo-engine.ts";
 import { TenantBucketPrefix } from "./tenant-bucket-prefix.ts";
-import { TenantDatabaseSilo } from "./tenant-database-silo.ts";
 import { TenantNeo4jDb } from "./tenant-neo4j-db.ts";
 import { TenantRedisAcl } from "./tenant-redis-acl.ts";
-import { TenantSchema } from "./tenant-schema.ts";
 
 /** What a registry record does not say itself. */
 export interface TenantArguments {
@@ -33,6 +31,10 @@ export interface TenantArguments {
   /** The PostgreSQL server with the catalogue of tenants. */
   readonly catalogue: string;
   readonly clouds: Clouds;
+  /** Of a tenant of the tier `pool`: what its rows lie in. */
+  readonly pool?: pulumi.Resource;
+  /** Of a clone whose source's rows are copied. */
+  readonly copy?: Copy;
 }
 
 export interface TenantOptions {
@@ -40,24 +42,6 @@ export interface TenantOptions {
   readonly provider: pulumi.ProviderResource;
   /** The Roster: nothing of a tenant is made or removed before it has agreed. */
   readonly dependsOn: pulumi.Resource[];
-}
-
-export interface PostgresConnections {
-  readonly host: pulumi.Input<string>;
-  readonly port: pulumi.Input<number>;
-  readonly database: pulumi.Input<string>;
-  readonly user: pulumi.Input<string>;
-  /** None where logins go by IAM. */
-  readonly password?: pulumi.Output<string>;
-  readonly readOnlyUser: pulumi.Input<string>;
-  readonly readOnlyPassword?: pulumi.Output<string>;
-  readonly schema: pulumi.Input<string>;
-  readonly caFile?: string;
-  /** PEM text, where there is no file. */
-  readonly ca?: pulumi.Output<string>;
-  readonly pooler?: { readonly host: pulumi.Input<string>; readonly port: pulumi.Input<number> };
-  readonly iam?: { readonly region: string; readonly loginArns: pulumi.Output<string[]> };
-  readonly domain?: string;
 }
 
 export interface RedisConnections {
@@ -98,76 +82,6 @@ export interface Made<Component, Connection> {
   readonly component: Component;
   readonly connection: Connection;
   readonly resources: readonly pulumi.Resource[];
-}
-
-export function postgresPlace(
-  record: TenantRecord,
-  sources: TenantArguments,
-  options: TenantOptions,
-): Made<TenantSchema | TenantDatabaseSilo, PostgresConnections> | undefined {
-  const { postgres } = record;
-  if (postgres === undefined) return undefined;
-  const settings = {
-    ...sharedArgs(record, options),
-    externalId: record.externalId,
-    secret: sources.secret,
-    template: postgres.template,
-    variables: postgres.variables,
-    templateFiles: sources.templateFiles,
-    additionalFiles: sources.additionalFiles,
-    additionalRoot: sources.additionalRoot,
-    connectionLimit: postgres.connectionLimit,
-    readOnlyConnectionLimit: postgres.readOnlyConnectionLimit,
-    rotation: postgres.rotation,
-  };
-  if (record.tier === "silo") {
-    const name = record.placement.postgres ?? "";
-    const component = new TenantDatabaseSilo(
-      record.id,
-      {
-        ...settings,
-        server: name,
-        extensions: sources.extensions,
-        catalogue: sources.catalogue,
-        engine:
-          siloEngineOf(sources.clouds, record, sources.migrationFiles) ?? databaseEngine(record, sources.platform),
-      },
-      { provider: options.provider },
-    );
-    const { host, port, database, schema, user, password, readOnlyUser, readOnlyPassword } = component;
-    const { caFile, ca, pooler, iam, domain } = component;
-    const login = { user, password, readOnlyUser, readOnlyPassword };
-    const connection = { host, port, database, schema, ...login, caFile, ca, pooler, iam, domain };
-    return { component, connection, resources: component.resources };
-  }
-  const { name, server } = placed(record, "postgres", sources.platform);
-  const { host, port, database } = server;
-  const component = new TenantSchema(
-    record.id,
-    { ...settings, server: name, host, port, database },
-    { provider: options.provider },
-  );
-  const names = postgresNames(record.prefix, record.id);
-  return {
-    component,
-    connection: {
-      ...{ host, port, database },
-      user: names.appRole,
-      password: component.password,
-      readOnlyUser: names.readOnlyRole,
-      readOnlyPassword: component.readOnlyPassword,
-      schema: names.schema,
-      caFile: sources.platform.caFiles[`postgres/${name}`],
-      pooler: server.pooler,
-    },
-    resources: [component.schema],
-  };
-}
-
-/** A database of its own on a server that others share. */
-function databaseEngine(record: TenantRecord, platform: PlatformConfig): SiloEngine {
-  const { name, server } = placed(record, "postgres", platform);
-  return { kind: "database", host: server.host, port: server.port, caFile: platform.caFiles[`postgres/${name}`] };
 }
 
 export function redisPlace(
@@ -268,11 +182,12 @@ export function neo4jPlace(
   };
 }
 
-function sharedArgs({ id, prefix, state, backupWaiver }: TenantRecord, { dependsOn }: TenantOptions) {
+export function sharedArgs({ id, prefix, state, backupWaiver }: TenantRecord, { dependsOn }: TenantOptions) {
   return { tenant: id, prefix, state, backupWaiver, dependsOn };
 }
 
-function placed<S extends StoreName>(
+/** @throws PlatformError when the platform has no such server */
+export function placed<S extends StoreName>(
   record: TenantRecord,
   store: S,
   platform: PlatformConfig,

@@ -1,16 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
 import { CredentialsFile } from "../provider/resources.ts";
 import type { TenantRecord } from "../tenants/load.ts";
+import { postgresPlace, type PostgresConnections } from "./postgres-place.ts";
 import type { TenantBucketPrefix } from "./tenant-bucket-prefix.ts";
 import type { TenantDatabaseSilo } from "./tenant-database-silo.ts";
 import type { TenantNeo4jDb } from "./tenant-neo4j-db.ts";
+import type { TenantPool } from "./tenant-pool.ts";
 import type { TenantRedisAcl } from "./tenant-redis-acl.ts";
 import type { TenantSchema } from "./tenant-schema.ts";
 import {
   neo4jPlace,
   type Neo4jConnections,
-  postgresPlace,
-  type PostgresConnections,
   redisPlace,
   type RedisConnections,
   storagePlace,
@@ -38,8 +38,8 @@ export interface TenantConnections {
  * (docs/decisions/few-resources.md).
  */
 export class Tenant {
-  /** The tier says which of the two it is. */
-  readonly postgres?: TenantSchema | TenantDatabaseSilo;
+  /** The tier says which of them it is. */
+  readonly postgres?: TenantPool | TenantSchema | TenantDatabaseSilo;
   readonly redisAcl?: TenantRedisAcl;
   readonly bucketPrefix?: TenantBucketPrefix;
   readonly neo4jDb?: TenantNeo4jDb;
@@ -119,9 +119,10 @@ function deliver(
 }
 
 function routeOf(connection: PostgresConnections, secret: pulumi.Input<string> | undefined): pulumi.Inputs {
-  const { host, port, database, schema, user, pooler } = connection;
+  const { host, port, database, schema, user, pooler, tenantId } = connection;
   return {
     ...{ host, port, database, schema, user },
+    ...(tenantId === undefined ? {} : { tenantId }),
     ...(pooler === undefined ? {} : { pooler }),
     ...(secret === undefined ? {} : { secret }),
   };

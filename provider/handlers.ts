@@ -9,6 +9,7 @@ import { neo4jDatabaseHandler } from "./neo4j/database.ts";
 import { baselineHandler } from "./postgres/baseline.ts";
 import { databaseHandler } from "./postgres/database.ts";
 import { postgresDependencies } from "./postgres/dependencies.ts";
+import { poolHandler } from "./postgres/pool-shared.ts";
 import { poolTenantHandler } from "./postgres/pool-tenant.ts";
 import { schemaHandler } from "./postgres/schema.ts";
 import { aclUserHandler } from "./redis/acl-user.ts";
@@ -32,6 +33,7 @@ export function createHandlers(options: HandlerOptions): ReadonlyMap<string, Any
     erase(ringHandler()),
     erase(baselineHandler(postgres)),
     erase(schemaHandler(postgres)),
+    erase(poolHandler(postgres)),
     erase(databaseHandler(postgres)),
     erase(poolTenantHandler(postgres)),
     erase(aclUserHandler(options)),

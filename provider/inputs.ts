@@ -47,7 +47,10 @@ export interface RosterEntry {
   /** Server of each store that the tenant has. */
   readonly placement: Readonly<Partial<Record<StoreName, string>>>;
   readonly backupWaiver?: BackupWaiver;
-  /** What a server of the tenant's own is made with, by name in the registry: a change would make another one. */
+  /**
+   * What a server of the tenant's own is made with, by name in the registry: a change would make another one. Of a tenant
+   * in a pool `postgres.pool` and `tenant_id`, by which its rows are found.
+   */
   readonly fixed?: Readonly<Record<string, string>>;
   /** Sizes in GiB, by name in the registry: they grow and never shrink. */
   readonly sizes?: Readonly<Record<string, number>>;

@@ -45,6 +45,8 @@ export interface Credentials {
     /** None where logins go by IAM. */
     readonly password?: string | undefined;
     readonly schema: string;
+    /** Only of a tenant in a pool. */
+    readonly tenantId?: string | undefined;
     readonly caFile?: string | undefined;
     readonly ca?: string | undefined;
     readonly pooler?: { readonly host: string; readonly port: number } | undefined;
@@ -58,9 +60,9 @@ export function credentialsOf({ postgres, redis, storage, neo4j }: Connections, 
   const credentials: Credentials = { redis, storage, neo4j };
   if (postgres === undefined) return credentials;
   const { readOnlyUser, readOnlyPassword, user, password, host, port, database, schema } = postgres;
-  const { caFile, ca, pooler } = postgres;
+  const { caFile, ca, pooler, tenantId } = postgres;
   const login = readOnly ? { user: readOnlyUser, password: readOnlyPassword } : { user, password };
-  return { postgres: { host, port, database, ...login, schema, caFile, ca, pooler }, ...credentials };
+  return { postgres: { host, port, database, ...login, schema, tenantId, caFile, ca, pooler }, ...credentials };
 }
 
 /** Lines for a shell, so that each store's own client can be tried at once. */
@@ -79,6 +81,7 @@ function credentialText(id: string, tenant: Connections, { postgres, redis, stor
         : [variable("PGPASSWORD", postgres.password)]),
       variable("PGSSLMODE", "verify-full"),
       ...authority("PGSSLROOTCERT", postgres),
+      ...(postgres.tenantId === undefined ? [] : [`# tenant_id of its rows: ${postgres.tenantId}`]),
       ...(postgres.pooler === undefined ? [] : [`# pooler: ${postgres.pooler.host}:${postgres.pooler.port}`]),
     );
   }

@@ -142,19 +142,22 @@ function changedFaults(olds: RosterInputs | undefined, news: RosterInputs, rows:
     for (const store of storeNames) {
       compare(`placement.${store}`, before.placement[store], entry.placement[store]);
     }
-    return [...changes, ...ownServerFaults(id, olds?.tenants[id], entry)];
+    return [...changes, ...fixedFaults(id, olds?.tenants[id], entry)];
   });
 }
 
-/** A server of the tenant's own goes only with the tenant. */
-function ownServerFaults(id: string, before: RosterEntry | undefined, entry: RosterEntry): string[] {
+/** A server of the tenant's own goes only with the tenant, and so do its rows in a pool. */
+function fixedFaults(id: string, before: RosterEntry | undefined, entry: RosterEntry): string[] {
   if (before === undefined || before.state === "offboarding") return [];
   const changed = Object.entries(before.fixed ?? {}).flatMap(([name, was]) => {
     const is = entry.fixed?.[name] ?? "none";
     if (is === was) return [];
     return [
-      `tenant ${id}: ${name} cannot change from "${was}" to "${is}": that would make another server, without the data. ` +
-        `Restore it; a tenant that shall have it otherwise is recovered into a new one (silo.recoverFrom).`,
+      `tenant ${id}: ${name} cannot change from "${was}" to "${is}": ` +
+        (name === "postgres.pool" || name === "tenant_id"
+          ? `its rows would stay where they are, and its logins would not see them. Restore it.`
+          : `that would make another server, without the data. Restore it; a tenant that shall have it otherwise is ` +
+            `recovered into a new one (silo.recoverFrom).`),
     ];
   });
   const shrunk = Object.entries(before.sizes ?? {}).flatMap(([name, was]) => {

@@ -4,7 +4,7 @@
  * made it. Making and mending are the same differences: `create` runs all of their statements, `read` tells them.
  */
 import type { PoolInputs } from "../inputs.ts";
-import { type Difference, listed } from "./difference.ts";
+import type { Difference } from "./difference.ts";
 import { objectDifferences, schemaDifferences, type Wanted } from "./drift.ts";
 import type { PoolLive, PoolPolicy, PoolTable } from "./pool-live.ts";
 import { tenantTables } from "./pool-live.ts";
@@ -34,7 +34,6 @@ export function hardeningDifferences(seen: PoolLive, inputs: PoolInputs, rules: 
   return [
     ...functionDifferences(seen, inputs),
     ...tableDifferences(seen, inputs, rules),
-    ...viewDifferences(seen, inputs),
     ...schemaDifferences(seen.live, inputs),
     ...rightsDifferences(seen, inputs, rules),
   ];
@@ -234,7 +233,7 @@ function functionRightsSql(
 }
 
 /** A view reads with its owner's rights, and past the policies, unless it is told to read with the caller's. */
-function viewDifferences({ catalogue }: PoolLive, place: PoolPlace): Difference[] {
+export function viewDifferences({ catalogue }: PoolLive, place: PoolPlace): Difference[] {
   return catalogue.views
     .filter(({ materialized, invoker }) => !materialized && !invoker)
     .map(({ name }) => ({
@@ -252,13 +251,16 @@ const dml = ["DELETE", "INSERT", "SELECT", "UPDATE"];
 /** What the groups may do with each object: nobody gets TRUNCATE, REFERENCES or TRIGGER. */
 function rightsDifferences({ live, catalogue }: PoolLive, place: PoolPlace, rules: PoolRules): Difference[] {
   const partitions = new Set(catalogue.tables.filter(({ partition }) => partition).map(({ name }) => name));
+  const shared = new Set(tenantTables(catalogue).map(({ name }) => name));
+  const views = new Set(catalogue.views.filter(({ materialized }) => !materialized).map(({ name }) => name));
   const functions = new Map(poolFunctions(place).map((made) => [`${made.name}(${made.signature})`, made.open]));
   const wanted = (kind: string, quoted: string): Wanted | undefined => {
     const name = quoted.replaceAll('""', '"').replace(/^"(.*)"$/, "$1");
     if (kind === "function") return functions.get(quoted) === false ? none : undefined;
     if (kind === "sequence") return name.startsWith(`${auditTable}_`) ? none : { app: ["USAGE"], readOnly: [] };
     if (kind === "type") return undefined;
-    if (name === membersTable || name === loginsTable || partitions.has(name)) return none;
+    // What breaks the rules was made from outside, and has no policy that keeps tenants apart.
+    if (partitions.has(name) || !(shared.has(name) || views.has(name))) return none;
     if (name === auditTable) return { app: ["SELECT"], readOnly: ["SELECT"] };
     return { app: rules.appendOnly.includes(name) ? ["INSERT", "SELECT"] : dml, readOnly: ["SELECT"] };
   };
@@ -279,9 +281,4 @@ export function manifestFaults({ catalogue }: PoolLive, rules: PoolRules): strin
         : [`notAudited of template.yaml names the column ${name}, which no file makes`];
     }),
   ];
-}
-
-/** What an administrator reads in a message of all differences. */
-export function sentences(found: readonly Difference[]): string {
-  return listed(found.map(({ sentence }) => sentence));
 }

@@ -246,7 +246,10 @@ async function readLogins(
   return rows.map(({ login, kind, tenant_id }) => ({ login, kind, tenantId: tenant_id }));
 }
 
-/** Tables with rows of tenants: all but those of the tool that say who is a member. */
+/** Tables with rows of tenants: all but those of the tool that say who is a member, and what breaks the rules. */
 export function tenantTables({ tables }: PoolCatalogue): PoolTable[] {
-  return tables.filter(({ name, tenantId }) => tenantId !== null && name !== membersTable && name !== loginsTable);
+  return tables.filter(
+    ({ name, kind, tenantId }) =>
+      tenantId?.type === "uuid" && kind !== "foreign table" && name !== membersTable && name !== loginsTable,
+  );
 }

@@ -112,14 +112,14 @@ export interface RowGroup {
 export interface ForeignKey {
   readonly child: string;
   readonly parent: string;
-  /** Whether the rows of the child go with those of the parent. */
-  readonly cascades: boolean;
+  /** Whether the end of the parent's row deletes or changes the child's, and is refused in no order. */
+  readonly follows: boolean;
 }
 
 /** Foreign keys between the tables of a pool; those of partitions are the partitioned table's. */
 export async function foreignKeysOf(session: Session, schema: string): Promise<ForeignKey[]> {
   return session.query<ForeignKey & Record<string, unknown>>(
-    `SELECT c.relname AS child, p.relname AS parent, k.confdeltype = 'c' AS cascades
+    `SELECT c.relname AS child, p.relname AS parent, k.confdeltype IN ('c', 'n', 'd') AS follows
      FROM pg_catalog.pg_constraint k
        JOIN pg_catalog.pg_class c ON c.oid = coalesce(pg_catalog.pg_partition_root(k.conrelid), k.conrelid)
        JOIN pg_catalog.pg_class p ON p.oid = coalesce(pg_catalog.pg_partition_root(k.confrelid), k.confrelid)
@@ -129,7 +129,10 @@ export async function foreignKeysOf(session: Session, schema: string): Promise<F
   );
 }
 
-/** Groups of tables, children before their parents: Tarjan's strongly connected components. */
+/**
+ * Groups of tables, children before their parents: Tarjan's strongly connected components. Tables that no foreign key
+ * ties to others come last: triggers of the others may write into them, as into a history.
+ */
 export function removalOrder(tables: readonly string[], keys: readonly ForeignKey[]): RowGroup[] {
   const groups: RowGroup[] = [];
   const numbers = new Map<string, number>();
@@ -149,11 +152,14 @@ export function removalOrder(tables: readonly string[], keys: readonly ForeignKe
     if (low === number) {
       const members = stack.splice(stack.indexOf(table));
       const inside = keys.filter(({ child, parent }) => members.includes(child) && members.includes(parent));
-      groups.push({ tables: members.sort(), together: inside.some(({ cascades }) => !cascades) });
+      groups.push({ tables: members.sort(), together: inside.some(({ follows }) => !follows) });
     }
     return low;
   };
   for (const table of tables) if (!numbers.has(table)) visit(table);
   // A table's parents are found to be complete before the table itself.
-  return groups.reverse();
+  groups.reverse();
+  const tied = ({ tables: names }: RowGroup) =>
+    keys.some(({ child, parent }) => names.includes(child) || names.includes(parent));
+  return [...groups.filter(tied), ...groups.filter((group) => !tied(group))];
 }

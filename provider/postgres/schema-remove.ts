@@ -46,7 +46,11 @@ export async function removeSchema(pools: PostgresPools, context: CallContext, o
 }
 
 /** Leaves at most `tablesAtOnce` tables for the last transaction. */
-async function dropMany(session: Session, context: CallContext, outputs: SchemaOutputs): Promise<void> {
+export async function dropMany(
+  session: Session,
+  context: CallContext,
+  outputs: Pick<SchemaOutputs, "schema" | "ownerRole">,
+): Promise<void> {
   const rows = await session.query<{ name: string }>(
     `SELECT c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND pg_get_userbyid(c.relowner) = $2 ORDER BY c.oid DESC`,

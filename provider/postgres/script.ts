@@ -145,7 +145,10 @@ export function closeScript(inputs: SchemaInputs, live: Live, server: PostgresSe
 }
 
 /** Some of the tables of a schema that is too large for one transaction's locks. */
-export function dropTablesScript(inputs: SchemaInputs, tables: readonly string[]): string {
+export function dropTablesScript(
+  inputs: Pick<SchemaInputs, "schema" | "ownerRole">,
+  tables: readonly string[],
+): string {
   const names = tables.map((table) => `${identifier(inputs.schema)}.${identifier(table)}`).join(", ");
   return [`BEGIN; ${lockTimeout}`, setRole(inputs.ownerRole), `DROP TABLE IF EXISTS ${names} CASCADE;`, "COMMIT;"].join(
     "\n",

@@ -46,6 +46,16 @@ describe("resolve", () => {
     });
   });
 
+  it("gives the tenant_id of a tenant in a pool, which its rows are found by", async () => {
+    const own = { ...route, schema: "pool_shared", tenantId: "3f1c2b7e-52a4-4d0e-9b1f-0c6a1d5e7f42" };
+    const resolver = new Resolver({ catalogue: catalogue({ acme: row("acme", { tier: "pool", route: own }) }) });
+    expect(await resolver.resolve("acme")).toMatchObject({
+      tier: "pool",
+      schema: "pool_shared",
+      tenantId: own.tenantId,
+    });
+  });
+
   it.each([
     ["suspended", { status: "suspended" }],
     ["leaving", { status: "offboarding" }],
@@ -55,7 +65,9 @@ describe("resolve", () => {
     ["not ready", { status: "a status of a later version" }],
     ["no database", { route: null }],
     ["catalogue", { route: { ...route, host: "" } }],
-    ["catalogue", { tier: "pool of a later version" }],
+    ["catalogue", { tier: "a tier of a later version" }],
+    ["catalogue", { tier: "pool" }],
+    ["catalogue", { tier: "pool", route: { ...route, tenantId: "org_acme" } }],
   ])("refuses as %s what the catalogue tells as %j", async (expected, more) => {
     expect(await refusal(new Resolver({ catalogue: catalogue({ acme: row("acme", more) }) }), "acme")).toBe(expected);
   });

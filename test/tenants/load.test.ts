@@ -265,7 +265,7 @@ ${record("a")}${record("b", "    region: x\n    stores: [postgres]\n")}${record(
       "registry.yaml": `${head}tenants:\n${record("a", "    postgres: { template: canary }\n")}`,
     });
     expect(folder.faults().map(({ message, allowed }) => [message, allowed])).toEqual([
-      ['there is no template "canary"', "plain, shared, vectors"],
+      ['there is no template "canary"', "extended, plain, shared, vectors"],
     ]);
   });
 

@@ -88,7 +88,7 @@ tenants: {}
     });
     expect(tier).toMatchObject({
       found: '"plain", whose tiers are bridge, silo',
-      allowed: "a template of the tier pool: shared",
+      allowed: "a template of the tier pool: extended, shared",
     });
   });
 });

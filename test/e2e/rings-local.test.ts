@@ -1,0 +1,3 @@
+import { rings } from "./suites/rings.ts";
+
+rings("local");

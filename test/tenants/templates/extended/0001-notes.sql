@@ -1,0 +1,1 @@
+CREATE TABLE notes (tenant_id uuid NOT NULL PRIMARY KEY);
