@@ -8,9 +8,8 @@ import type { PostgresDependencies } from "./dependencies.ts";
 import { type Difference, listed, toFinding } from "./difference.ts";
 import { reachDifferences } from "./drift-reach.ts";
 import { databaseDifferences, membershipDifferences, oneRoleDifferences } from "./drift-roles.ts";
-import { loginsTable, joinGroupSql, loginSql, within } from "./pool-sql.ts";
+import { loginsTable, joinGroupSql, within } from "./pool-sql.ts";
 import { type LivePoolTenant, memberOf } from "./pool-tenant-live.ts";
-import { placeOf } from "./pool-tenant-rows.ts";
 import { identifier, literal } from "./quote.ts";
 import { proofOfLogins } from "./schema-read.ts";
 
@@ -74,7 +73,7 @@ function word(value: boolean): string {
   return value ? "TRUE" : "FALSE";
 }
 
-/** The script of an update enters the member anew: these have no statements of their own. */
+/** The script of an update enters member and logins anew: these have no statements of their own. */
 function memberDifferences(live: LivePoolTenant, inputs: PoolTenantInputs): Difference[] {
   const member = memberOf(live, inputs);
   const field = `pool ${inputs.pool}: membership`;
@@ -99,7 +98,6 @@ function memberDifferences(live: LivePoolTenant, inputs: PoolTenantInputs): Diff
 /** A login that is bound to another tenant reads that tenant's rows; one too many reads this one's. */
 function loginDifferences(live: LivePoolTenant, inputs: PoolTenantInputs): Difference[] {
   const { tenantId } = inputs;
-  const place = placeOf(inputs);
   const own = [inputs.appRole, inputs.readOnlyRole];
   const wrong = own.flatMap((login): Difference[] => {
     const found = live.logins.find((one) => one.login === login);
@@ -111,7 +109,7 @@ function loginDifferences(live: LivePoolTenant, inputs: PoolTenantInputs): Diffe
         field: `login ${login}: tenant`,
         is,
         should: tenantId,
-        asOwner: [loginSql(place, login, { kind: "tenant", tenantId })],
+        asOwner: [],
       },
     ];
   });
@@ -124,7 +122,7 @@ function loginDifferences(live: LivePoolTenant, inputs: PoolTenantInputs): Diffe
       is: tenantId,
       should: "no bond",
       asOwner: [
-        `DELETE FROM ${within(place, loginsTable)} WHERE login = ${literal(login)} AND tenant_id = ${literal(tenantId)};`,
+        `DELETE FROM ${within(inputs, loginsTable)} WHERE login = ${literal(login)} AND tenant_id = ${literal(tenantId)};`,
       ],
     })),
   ];

@@ -20,6 +20,15 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => deps.pools.close());
 
+/** As somebody would who has the provisioner's login and the server's. */
+async function dropRoles(roles: readonly string[]) {
+  const list = roles.map((role) => `"${role}"`).join(", ");
+  const { provisioner, database } = deps.pools.server("main");
+  await asAdmin(
+    `SET ROLE "${provisioner.user}"; REVOKE ALL ON DATABASE "${database}" FROM ${list}; RESET ROLE; DROP ROLE ${list}`,
+  );
+}
+
 async function drift(inputs: PoolTenantInputs, outputs: PoolTenantOutputs) {
   const found = await handler.read(poolContext(inputs), "", inputs, outputs);
   return found === undefined ? undefined : (found.inputs.drift ?? []);
@@ -33,13 +42,17 @@ describe("drift of a pool's tenant", () => {
     expect(await drift(inputs, outputs)).toEqual([]);
     const { appRole, readOnlyRole, schema } = inputs;
     await asAdmin(`ALTER ROLE "${appRole}" BYPASSRLS CONNECTION LIMIT 99 PASSWORD 'changed'`);
-    await asAdmin(`ALTER ROLE "${readOnlyRole}" IN DATABASE tenants RESET search_path`);
-    await asAdmin(`GRANT TEMP ON DATABASE tenants TO "${appRole}"`);
+    await asAdmin(`ALTER ROLE "${readOnlyRole}" IN DATABASE "${deps.pools.server("main").database}" RESET search_path`);
+    await asAdmin(`GRANT TEMP ON DATABASE "${deps.pools.server("main").database}" TO "${appRole}"`);
     await asAdmin(`GRANT SELECT ON "${schema}".tenancy_members TO "${appRole}"`);
     await asAdmin(`GRANT "${inputs.ownerRole}" TO "${appRole}"`);
     await asAdmin(`GRANT "${appRole}" TO "${other.appRole}"`);
-    await asAdmin(`SET ROLE tenancy_provisioner; GRANT "${inputs.poolAppRole}" TO "${appRole}" WITH SET TRUE`);
-    await asAdmin(`SET ROLE tenancy_provisioner; REVOKE "${inputs.poolReadOnlyRole}" FROM "${readOnlyRole}"`);
+    await asAdmin(
+      `SET ROLE "${deps.pools.server("main").provisioner.user}"; GRANT "${inputs.poolAppRole}" TO "${appRole}" WITH SET TRUE`,
+    );
+    await asAdmin(
+      `SET ROLE "${deps.pools.server("main").provisioner.user}"; REVOKE "${inputs.poolReadOnlyRole}" FROM "${readOnlyRole}"`,
+    );
     await asAdmin(`UPDATE "${schema}".tenancy_logins SET tenant_id = '${other.tenantId}' WHERE login = '${appRole}'`);
     await asAdmin(`INSERT INTO "${schema}".tenancy_logins VALUES ('stranger', '${inputs.tenantId}', 'tenant')`);
     await asAdmin(`UPDATE "${schema}".tenancy_members SET active = false WHERE tenant_id = '${inputs.tenantId}'`);
@@ -80,8 +93,8 @@ describe("drift of a pool's tenant", () => {
     const outputs = await joinPool(deps, inputs);
     const { schema, appRole, readOnlyRole } = inputs;
     await asAdmin(`DELETE FROM "${schema}".tenancy_logins WHERE tenant_id = '${inputs.tenantId}';
-      DELETE FROM "${schema}".tenancy_members WHERE tenant_id = '${inputs.tenantId}';
-      DROP OWNED BY "${readOnlyRole}"; DROP ROLE "${readOnlyRole}"`);
+      DELETE FROM "${schema}".tenancy_members WHERE tenant_id = '${inputs.tenantId}'`);
+    await dropRoles([readOnlyRole]);
     const told = ((await drift(inputs, outputs)) ?? []).join("\n");
     expect(told).toMatch(/the role .*_ro is missing/);
     expect(told).toMatch(/the tenant is no member of the pool/);
@@ -97,8 +110,8 @@ describe("drift of a pool's tenant", () => {
     const inputs = pool.tenant("gone");
     const outputs = await joinPool(deps, inputs);
     await asAdmin(`DELETE FROM "${inputs.schema}".tenancy_logins WHERE tenant_id = '${inputs.tenantId}';
-      DELETE FROM "${inputs.schema}".tenancy_members WHERE tenant_id = '${inputs.tenantId}';
-      DROP OWNED BY "${inputs.appRole}", "${inputs.readOnlyRole}"; DROP ROLE "${inputs.appRole}", "${inputs.readOnlyRole}"`);
+      DELETE FROM "${inputs.schema}".tenancy_members WHERE tenant_id = '${inputs.tenantId}'`);
+    await dropRoles([inputs.appRole, inputs.readOnlyRole]);
     expect(await drift(inputs, outputs)).toBeUndefined();
     await expect(handler.update(poolContext(inputs), "", outputs, inputs)).rejects.toThrow(/are gone/);
   });

@@ -119,7 +119,7 @@ describe("removal", () => {
   });
 
   test("a run that dies after any of its steps, or before any commit, is taken up by the next one", async () => {
-    const { inputs, outputs } = await leaving("crash", 12_000);
+    const { inputs, outputs } = await leaving("crash", 6_000);
     const before = await rowsOf(pool.inputs, neighbour.tenantId);
     const reached = new Set<string>();
     for (let step = 1; ; step += 1) {
@@ -154,15 +154,13 @@ describe("removal", () => {
     const { inputs, outputs } = await leaving("proof", 10);
     const handler = poolTenantHandler(deps);
     await asAdmin(`CREATE FUNCTION "${inputs.schema}".keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-      CREATE TRIGGER keep BEFORE DELETE ON "${inputs.schema}".books FOR EACH ROW WHEN (OLD.title = 'book 7')
+      CREATE TRIGGER keep BEFORE DELETE ON "${inputs.schema}".a_history FOR EACH ROW WHEN (OLD.title = 'book 7')
         EXECUTE FUNCTION "${inputs.schema}".keep()`);
-    await expect(handler.delete(poolContext(inputs), "", outputs)).rejects.toThrow();
-    await asAdmin(`ALTER TABLE "${inputs.schema}".books DROP CONSTRAINT books_tenant_id_author_fkey`);
     await expect(handler.delete(poolContext(inputs), "", outputs)).rejects.toThrow(
-      /the table books.* of the pool .* still has rows with its tenant_id/,
+      `the table a_history of the pool "${inputs.pool}" still has rows with its tenant_id ${inputs.tenantId}`,
     );
     expect(await statusOf(inputs)).toBe("offboarding");
-    expect((await rowsOf(pool.inputs, inputs.tenantId)).books).toBe(1);
+    expect(await rowsOf(pool.inputs, inputs.tenantId)).toEqual({ a_history: 1 });
     expect(await leftOf(inputs)).toHaveLength(6);
     await asAdmin(`DROP FUNCTION "${inputs.schema}".keep() CASCADE`);
     await handler.delete(poolContext(inputs), "", outputs);
