@@ -60,7 +60,7 @@ async function byTier(
   size: Size,
   { runs, say }: BenchOptions,
 ): Promise<Record<TierName, Timing>> {
-  say(`${query.name}`);
+  say(query.name);
   const samples = {} as Record<TierName, number[]>;
   for (const tier of tierNames) {
     const [place] = world.places[tier];
