@@ -1,7 +1,8 @@
 /** `npm run bench`: what is measured by name; without one, N tenants on each engine of this machine. */
-if (process.argv[2] === "fleet") {
-  process.argv.splice(2, 1);
-  await import("./fleet.ts");
-} else {
-  await import("./engines.ts");
-}
+const named: Readonly<Record<string, string>> = { fleet: "./fleet.ts", vectors: "./vectors.ts" };
+const [, , name = ""] = process.argv;
+const chosen = named[name];
+if (chosen !== undefined) process.argv.splice(2, 1);
+await import(chosen ?? "./engines.ts");
+
+export {};

@@ -12,6 +12,7 @@ import { planCommand } from "./commands/plan.ts";
 import { poolCheckCommand } from "./commands/pool-check.ts";
 import { retentionCommand } from "./commands/retention.ts";
 import { statusCommand } from "./commands/status.ts";
+import { vectorsCommand } from "./commands/vectors.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { verifyNamespacesCommand } from "./commands/verify-namespaces.ts";
 import { runMain } from "./run-main.ts";
@@ -32,6 +33,7 @@ const commands = [
   driftCommand(),
   poolCheckCommand(),
   retentionCommand(),
+  vectorsCommand(),
   credentialsCommand(),
   adoptCommand(),
   engineCommand(),

@@ -132,6 +132,23 @@ export function poolTenantId(externalId: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
+/** Begin of the name of every index that `tenancy vectors` makes; drift leaves those alone. */
+export const vectorIndexPrefix = "tenancy_hnsw_";
+
+/**
+ * `tenancy_hnsw_embeddings_embedding` in a schema, and with eight digits of the tenant's digest in a pool. A name of more
+ * than 63 bytes is cut and gets a digest of table and column.
+ *
+ * @param tenantId - of a tenant of a pool, whose index is partial
+ */
+export function vectorIndexName(table: string, column: string, tenantId?: string): string {
+  const end = tenantId === undefined ? "" : `_${createHash("sha256").update(tenantId).digest("hex").slice(0, 8)}`;
+  const base = `${vectorIndexPrefix}${table}_${column}`;
+  if (base.length + end.length <= maxNameBytes) return base + end;
+  const digest = createHash("sha256").update(`${table}.${column}`).digest("hex").slice(0, digestLength);
+  return `${base.slice(0, maxNameBytes - end.length - digestLength - 1)}_${digest}${end}`;
+}
+
 /**
  * `ekn` and `42` give the user `ekn:42` and the key prefix `ekn:42:`; in a cluster `ekn:{42}:`, whose hash tag puts all
  * keys of a tenant into one slot.

@@ -47,6 +47,7 @@ import neo4jDatabaseName from "./rules/tenancy-neo4j-database-name.ts";
 import neo4jDatabasesCapacity from "./rules/tenancy-neo4j-databases-capacity.ts";
 import networkpolicyNoWildcard from "./rules/tenancy-networkpolicy-no-wildcard.ts";
 import platformEndpointsUseTls from "./rules/tenancy-platform-endpoints-use-tls.ts";
+import poolTenantNames from "./rules/tenancy-pool-tenant-names.ts";
 import postgresConnectionsCapacity from "./rules/tenancy-postgres-connections-capacity.ts";
 import postgresDatabaseName from "./rules/tenancy-postgres-database-name.ts";
 import postgresLocksCapacity from "./rules/tenancy-postgres-locks-capacity.ts";
@@ -78,6 +79,7 @@ import stackTenantsShareNothing from "./rules/tenancy-stack-tenants-share-nothin
 import storageClassEncrypts from "./rules/tenancy-storage-class-encrypts.ts";
 import tenantNoBackupWaiver from "./rules/tenancy-tenant-no-backup-waiver.ts";
 import tenantOwnKey from "./rules/tenancy-tenant-own-key.ts";
+import tierAllowed from "./rules/tenancy-tier-allowed.ts";
 import volumeStorageClass from "./rules/tenancy-volume-storage-class.ts";
 
 export const rules: readonly Rule[] = [
@@ -120,6 +122,7 @@ export const rules: readonly Rule[] = [
   neo4jCommunityNotShared,
   neo4jDatabaseName,
   networkpolicyNoWildcard,
+  poolTenantNames,
   postgresDatabaseName,
   prefixName,
   rbacNoWildcard,
@@ -129,6 +132,7 @@ export const rules: readonly Rule[] = [
   securityGroupNotOpen,
   serviceNotPublic,
   stackTenantsShareNothing,
+  tierAllowed,
   bucketVersioned,
   cnpgBackup,
   cnpgBackupRetention,

@@ -15,6 +15,8 @@ const regulated: Configuration = {
   "tenancy-memory-store-own-key": "mandatory",
   "tenancy-secret-own-key": "mandatory",
   "tenancy-tenant-own-key": { tiers: ["silo"] },
+  // A pool has one boundary; whoever is regulated says first that it is enough.
+  "tenancy-tier-allowed": { tiers: ["bridge", "silo"] },
   "tenancy-rds-multi-az": "mandatory",
   // The most that Amazon RDS keeps.
   "tenancy-rds-backup-retention": { silo: 35, shared: 35 },

@@ -11,6 +11,7 @@ import { messageOf } from "../provider/message.ts";
 import { type Manifest, manifestSchema } from "./manifest.ts";
 import { isConcurrentFile, sha256, type Template, TemplateError } from "./template.ts";
 import { allowedText, isAllowed, partitionPlaceholder, placeholder } from "./values.ts";
+import { vectorFaults } from "./vectors.ts";
 
 export { sha256, type Template, TemplateError } from "./template.ts";
 
@@ -141,6 +142,7 @@ function readManifest(path: string, faults: string[]): Manifest | undefined {
       );
     }
   }
+  faults.push(...vectorFaults(parsed.data));
   return parsed.data;
 }
 

@@ -44,6 +44,8 @@ const choiceVariable = z.strictObject({
   ),
 });
 
+const variablePlace = z.string().regex(/^\{\{[a-z][a-z0-9_]*\}\}$/, "a number, or a variable as in {{m}}");
+
 /** A column of vectors that is searched exactly until it has so many rows that an index pays. */
 const vectorColumn = z.strictObject({
   table: objectName,
@@ -52,8 +54,8 @@ const vectorColumn = z.strictObject({
   distance: z.union([z.enum(["cosine", "l2", "ip"]), z.string().regex(/^\{\{[a-z][a-z0-9_]*\}\}$/)]),
   /** Rows of one tenant from which an HNSW index is built. */
   threshold: z.int().min(1).default(10_000),
-  m: z.int().min(2).max(100).default(16),
-  efConstruction: z.int().min(4).max(1000).default(64),
+  m: z.union([z.int().min(2).max(100), variablePlace]).default(16),
+  efConstruction: z.union([z.int().min(4).max(1000), variablePlace]).default(64),
   /** The column is of a type without an index where this choice variable has this value, as in `search: exact`. */
   exactWhere: z.record(z.string().regex(variableName), word).optional(),
 });

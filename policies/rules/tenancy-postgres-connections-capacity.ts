@@ -4,7 +4,7 @@ import { ofType } from "../support/links.ts";
 import { numberOf } from "../support/verdict.ts";
 import { text } from "../values.ts";
 
-const types = ["tenancy:postgres:Schema", "tenancy:postgres:Database"];
+const types = ["tenancy:postgres:Schema", "tenancy:postgres:Database", "tenancy:postgres:PoolTenant"];
 
 interface Settings {
   readonly maxConnections: number;

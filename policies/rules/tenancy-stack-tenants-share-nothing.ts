@@ -7,6 +7,8 @@ import { text } from "../values.ts";
 const owned: Readonly<Record<(typeof nativeTypes)[number], Readonly<Record<string, string>>>> = {
   "tenancy:postgres:Schema": { schema: "schema", ownerRole: "role", appRole: "role", readOnlyRole: "role" },
   "tenancy:postgres:Database": { database: "database", ownerRole: "role", appRole: "role", readOnlyRole: "role" },
+  // Tenants of a pool share its schema and its groups; what their rows carry is theirs alone.
+  "tenancy:postgres:PoolTenant": { tenantId: "tenant_id", appRole: "role", readOnlyRole: "role" },
   "tenancy:redis:AclUser": { username: "user", keyPrefix: "key prefix" },
   "tenancy:storage:Prefix": { username: "user", prefix: "prefix" },
   "tenancy:neo4j:Database": { database: "database", role: "role", username: "user" },
@@ -25,7 +27,7 @@ export default stackRule({
   name: "tenancy-stack-tenants-share-nothing",
   subject: "isolation",
   description:
-    "No two tenants on a server share a role, schema, database, user, key prefix or object prefix, nor does one's " +
+    "No two tenants on a server share a role, schema, database, tenant_id, user, key prefix or object prefix, nor does one's " +
     "prefix lie inside of another's.",
   reason: "Whatever they share, both may read and delete; `tenant:a` without its colon is also a begin of `tenant:ab`.",
   source: {

@@ -8,6 +8,7 @@ export const rosterType = "tenancy:index:Roster";
 export const nativeTypes = [
   "tenancy:postgres:Schema",
   "tenancy:postgres:Database",
+  "tenancy:postgres:PoolTenant",
   "tenancy:redis:AclUser",
   "tenancy:storage:Prefix",
   "tenancy:neo4j:Database",

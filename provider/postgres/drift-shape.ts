@@ -3,6 +3,7 @@
  * long lock is made anew; everything else is told, with the statement that a person may run. Nothing is ever dropped but
  * a policy that is put back in the same transaction.
  */
+import { vectorIndexPrefix } from "../../components/naming.ts";
 import type { Difference } from "./difference.ts";
 import { identifier, literal } from "./quote.ts";
 import { inSchema, type Item, keyOf, type ShapeNames } from "./shape.ts";
@@ -10,7 +11,8 @@ import { inSchema, type Item, keyOf, type ShapeNames } from "./shape.ts";
 /** Up to 16 MB an index is built at once: it keeps writers waiting for as long as it takes. */
 const smallPages = 2048;
 
-export function shapeDifferences(live: readonly Item[], wanted: readonly Item[], names: ShapeNames): Difference[] {
+export function shapeDifferences(all: readonly Item[], wanted: readonly Item[], names: ShapeNames): Difference[] {
+  const live = all.filter((item) => !isVectorIndex(item));
   const [actual, expected] = [byKey(live), byKey(wanted)];
   const pages = new Map(
     live.filter(({ kind }) => kind === "table").map(({ name, pages: count }) => [name, count ?? 0]),
@@ -28,7 +30,29 @@ export function shapeDifferences(live: readonly Item[], wanted: readonly Item[],
   const extra = live
     .filter((item) => !expected.has(keyOf(item)) && isOf(expected, item.table))
     .map((item) => extraItem(item, names));
-  return [...missing, ...changed, ...extra];
+  return [...missing, ...changed, ...extra, ...all.filter(isVectorIndex).flatMap((item) => vectorIndex(item, names))];
+}
+
+/** Made by need, not by the template: `tenancy vectors`. */
+function isVectorIndex({ kind, name, attributes }: Item): boolean {
+  return (
+    kind === "index" && name.startsWith(vectorIndexPrefix) && (attributes.definition ?? "").includes(" USING hnsw ")
+  );
+}
+
+function vectorIndex(item: Item, names: ShapeNames): Difference[] {
+  if (item.attributes.state !== "invalid") return [];
+  return [
+    {
+      sentence: `${title(item)} is invalid: its build was interrupted`,
+      field: field(item, "state"),
+      is: "invalid",
+      should: "usable",
+      byHand: [
+        `-- \`tenancy vectors --build\` builds it anew, or: DROP INDEX CONCURRENTLY ${tableName(item.name, names)};`,
+      ],
+    },
+  ];
 }
 
 function byKey(items: readonly Item[]): ReadonlyMap<string, Item> {

@@ -1,3 +1,60 @@
+/** Differences of a pool's roles, of who is a member of them, and of which logins the pool knows. */
+import type { PostgresServer } from "../config.ts";
+import type { PoolInputs } from "../inputs.ts";
+import { type Difference, listed } from "./difference.ts";
+import { reachDifferences } from "./drift-reach.ts";
+import { attributeDifferences, databaseDifferences, grantApplicationSql } from "./drift-roles.ts";
+import type { PoolLive, PoolMembership } from "./pool-live.ts";
+import { loginSql, loginsTable, within } from "./pool-sql.ts";
+import { identifier, literal } from "./quote.ts";
+
+export function roleDifferences(seen: PoolLive, inputs: PoolInputs, server: PostgresServer): Difference[] {
+  const roles = [inputs.ownerRole, inputs.appRole, inputs.readOnlyRole];
+  return [
+    ...roles.flatMap((name) => {
+      const role = seen.live.roles[name];
+      if (role !== undefined) return attributeDifferences(name, role, false, undefined);
+      return [
+        {
+          sentence: `the role ${name} is missing`,
+          field: `role ${name}`,
+          is: "missing",
+          should: "there",
+          asProvisioner: [`CREATE ROLE ${identifier(name)} NOLOGIN NOINHERIT;`],
+        },
+      ];
+    }),
+    ...membershipDifferences(seen, inputs, server),
+    // Members connect by rights of their own logins.
+    ...databaseDifferences(seen.live, { ...inputs, state: "suspended" }, server),
+    ...defaultDifferences(seen, inputs),
+    ...reachDifferences(seen.live.reach),
+  ];
+}
+
+function membershipDifferences(seen: PoolLive, inputs: PoolInputs, server: PostgresServer): Difference[] {
+  const application = server.application?.user;
+  const tenants = new Set((seen.logins ?? []).filter(({ kind }) => kind === "tenant").map(({ login }) => login));
+  const isOurs = ({ role, member, admin, inherit, set }: PoolMembership) => {
+    if (admin) return false;
+    if (role === inputs.appRole && member === application) return set && !inherit;
+    // How a tenant's login is a member is looked at by the tenant's own resource.
+    return (role === inputs.appRole || role === inputs.readOnlyRole) && tenants.has(member);
+  };
+  const strangers = seen.logins === null ? [] : seen.memberships.filter((membership) => !isOurs(membership));
+  const found = strangers.map(({ role, member, grantor, inherit, set }): Difference => {
+    const revoke = `REVOKE ${identifier(role)} FROM ${identifier(member)} GRANTED BY ${identifier(grantor)} CASCADE;`;
+    return {
+      sentence: `the role ${member} is a member of ${role}${member === application ? " in another way than the pool's" : ""}`,
+      field: `role ${member}: memberships`,
+      is: `member of ${role}, granted by ${grantor}, inherit ${String(inherit)}, set ${String(set)}`,
+      should: member === application && role === inputs.appRole ? "inherit false, set true" : "no member",
+      ...(grantor === server.provisioner.user ? { asProvisioner: [revoke] } : { asAdministrator: [revoke] }),
+    };
+  });
+  return [...found, ...applicationDifferences(seen, inputs, application)];
+}
+
 function applicationDifferences(seen: PoolLive, inputs: PoolInputs, application: string | undefined): Difference[] {
   if (application === undefined || seen.application !== true) return [];
   const right = seen.memberships.some(

@@ -96,8 +96,8 @@ function ofTemplate(items: readonly Item[]): Item[] {
       if (table !== null && parents.has(table)) return false;
       if (kind === "policy") return false;
       if (kind === "trigger") return !name.startsWith("tenancy_audit_");
-      if (kind === "function") return !own.has(name);
-      return kind !== "index" || !name.startsWith("tenancy_hnsw_");
+      // An index of `tenancy vectors` is left to the comparison, which tells an invalid one.
+      return kind !== "function" || !own.has(name);
     })
     .map((item) => ({
       ...item,

@@ -112,7 +112,8 @@ SELECT coalesce(json_agg(item), '[]') AS items FROM (
     "'index'",
     "c.relname",
     "r.relname",
-    `'definition', pg_get_indexdef(x.indexrelid), 'state', CASE WHEN x.indisvalid AND x.indisready THEN 'usable' ELSE 'invalid' END`,
+    `'definition', pg_get_indexdef(x.indexrelid), 'state', CASE WHEN x.indisvalid AND x.indisready THEN 'usable'
+       WHEN EXISTS (SELECT FROM pg_stat_progress_create_index b WHERE b.index_relid = x.indexrelid) THEN 'being built' ELSE 'invalid' END`,
     "pg_get_indexdef(x.indexrelid) || ';'",
   )} FROM rel r JOIN pg_index x ON x.indrelid = r.oid JOIN pg_class c ON c.oid = x.indexrelid
     WHERE NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))

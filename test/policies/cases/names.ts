@@ -24,6 +24,15 @@ const graph = (id: string, database: unknown, role = `r_${id}`, username = `u_${
     username,
     password: canary,
   });
+const uuid = "3f1c2b7e-52a4-4d0e-9b1f-0c6a1d5e7f42";
+/** A tenant's place in the pool `glyphs`, as its id asks. */
+const place = (id: string, more: object = {}) =>
+  native("tenancy:postgres:PoolTenant", `${id}-pool`, id, {
+    ...{ server: "main", externalId: uuid, pool: "glyphs", schema: "pool_glyphs", ownerRole: "pool_glyphs_owner" },
+    ...{ poolAppRole: "pool_glyphs_app", poolReadOnlyRole: "pool_glyphs_ro", tenantId: uuid },
+    ...{ appRole: `t_${id}_app`, readOnlyRole: `t_${id}_ro`, password: canary, readOnlyPassword: canary },
+    ...more,
+  });
 const database = (id: string, name: unknown, more: object = {}) =>
   native("tenancy:postgres:Database", `${id}-database`, id, { database: name, ...more });
 const namespace = (id: string, name: unknown) =>
@@ -48,6 +57,46 @@ export const names: Cases = {
         "undecided: tenant acme: Schema acme-schema: readOnlyRole is not known before the update, which checks it again",
       ],
     },
+  },
+  "tenancy-pool-tenant-names": {
+    pass: {
+      resources: [
+        tenants,
+        // A uuid has no case; what is none has a uuid of version 5.
+        place("acme", { externalId: uuid.toUpperCase() }),
+        place("globex", { externalId: "org_123", tenantId: "1c6de30d-fa54-571f-b8b3-bd65b934e995" }),
+      ],
+      says: [],
+    },
+    fail: {
+      resources: [
+        tenants,
+        place("acme", { appRole: "t_globex_app", tenantId: "8a4e6d19-7c35-4f2b-a6d8-51e0b9c3d743", pool: "other" }),
+      ],
+      says: [
+        'tenant acme: PoolTenant acme-pool: appRole is "t_globex_app" and not "t_acme_app", which is this tenant\'s',
+        `tenant acme: PoolTenant acme-pool: tenantId is "8a4e6d19-7c35-4f2b-a6d8-51e0b9c3d743" and not "${uuid}"`,
+        'tenant acme: PoolTenant acme-pool: schema is "pool_glyphs" and not "pool_other"',
+        'tenant acme: PoolTenant acme-pool: ownerRole is "pool_glyphs_owner" and not "pool_other_owner"',
+        'tenant acme: PoolTenant acme-pool: poolAppRole is "pool_glyphs_app" and not "pool_other_app"',
+        'tenant acme: PoolTenant acme-pool: poolReadOnlyRole is "pool_glyphs_ro" and not "pool_other_ro"',
+      ],
+    },
+    unknown: {
+      resources: [tenants, place("acme", { tenantId: unknownText })],
+      says: [
+        "undecided: tenant acme: PoolTenant acme-pool: tenantId is not known before the update, which checks it again",
+      ],
+    },
+  },
+  "tenancy-tier-allowed": {
+    pass: { resources: [roster({ acme: { tier: "pool" }, globex: { tier: "silo" } })], says: [] },
+    fail: {
+      resources: [roster({ acme: { tier: "pool" }, globex: { tier: "silo" } })],
+      settings: { tiers: ["bridge", "silo"] },
+      says: ['tenant acme: its tier is "pool"; allowed: bridge, silo'],
+    },
+    unknown: { resources: [roster({ acme: { tier: unknownText } })], settings: { tiers: ["silo"] }, says: [] },
   },
   "tenancy-acl-user-name": {
     pass: { resources: [tenants, user("acme", "t:acme", "t:acme:")], says: [] },
@@ -145,10 +194,14 @@ export const names: Cases = {
         prefix("globex", "ts/globex/", "t.globex"),
         graph("acme", "t-acme"),
         graph("globex", "t-acme"),
+        place("umbrella"),
+        place("initech", { readOnlyRole: "t_umbrella_app" }),
       ],
       says: [
         'tenant globex: appRole and ownerRole are both "t_globex_owner"',
         'tenant globex: readOnlyRole "t_acme_app" is tenant acme\'s, too',
+        `tenant umbrella: tenantId "${uuid}" is tenant initech's, too`,
+        'tenant umbrella: appRole "t_umbrella_app" is tenant initech\'s, too',
         'tenant globex: username "t:acme" is tenant acme\'s, too',
         'tenant globex: database "t-acme" is tenant acme\'s, too',
         'tenant globex: keyPrefix "t:acme:globex:" lies inside of tenant acme\'s',
