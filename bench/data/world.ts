@@ -13,7 +13,8 @@ import { clientConfig } from "../../provider/postgres/pool.ts";
 import { poolHandler } from "../../provider/postgres/pool-shared.ts";
 import { poolTenantHandler } from "../../provider/postgres/pool-tenant.ts";
 import { schemaHandler } from "../../provider/postgres/schema.ts";
-import { checkVariables, loadTemplate } from "../../templates/load.ts";
+import { loadTemplate } from "../../templates/load.ts";
+import { checkVariables } from "../../templates/values.ts";
 import type { Services } from "../../dev/services/index.ts";
 
 export const tierNames = ["pool", "bridge", "silo"] as const;
