@@ -8,7 +8,9 @@ import { query } from "../../support/clients.ts";
 import { TestProject } from "../../support/project.ts";
 
 const migration = "0002-one-of-a-type.sql";
-const adds = "CREATE UNIQUE INDEX graph_entities_one_of_a_type ON graph_entities (entity_type);\n";
+const adds =
+  "-- tenancy: allow index-without-concurrently: a unique index that one tenant's rows break\n" +
+  "CREATE UNIQUE INDEX graph_entities_one_of_a_type ON graph_entities (entity_type);\n";
 
 export function rings(engine: EngineName): void {
   describe(`rings with the engine ${engine}`, () => {
