@@ -34,7 +34,7 @@ export function shapeDifferences(all: readonly Item[], wanted: readonly Item[], 
 }
 
 /** Made by need, not by the template: `tenancy vectors`. */
-function isVectorIndex({ kind, name, attributes }: Item): boolean {
+export function isVectorIndex({ kind, name, attributes }: Item): boolean {
   return (
     kind === "index" && name.startsWith(vectorIndexPrefix) && (attributes.definition ?? "").includes(" USING hnsw ")
   );

@@ -3,7 +3,7 @@ import { type CallContext, ProviderError } from "../handler.ts";
 import type { PoolInputs } from "../inputs.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import type { Difference } from "./difference.ts";
-import { shapeDifferences } from "./drift-shape.ts";
+import { isVectorIndex, shapeDifferences } from "./drift-shape.ts";
 import type { Session } from "./pool.ts";
 import { applyFiles, faultsText, type PoolTemplate, partitionsSql } from "./pool-files.ts";
 import { readCatalogue, subjectOf } from "./pool-live.ts";
@@ -92,11 +92,12 @@ function ofTemplate(items: readonly Item[]): Item[] {
       .reduce((sum, item) => sum + (item.pages ?? 0), 0);
   const own = new Set(poolFunctions({ schema: "any" }).map(({ name, signature }) => `${name}(${signature})`));
   return items
-    .filter(({ kind, name, table }) => {
-      if (table !== null && parents.has(table)) return false;
+    .filter((item) => {
+      const { kind, name, table } = item;
+      // An index of `tenancy vectors` is left to the comparison, which tells an invalid one.
+      if (table !== null && parents.has(table)) return isVectorIndex(item);
       if (kind === "policy") return false;
       if (kind === "trigger") return !name.startsWith("tenancy_audit_");
-      // An index of `tenancy vectors` is left to the comparison, which tells an invalid one.
       return kind !== "function" || !own.has(name);
     })
     .map((item) => ({

@@ -51,7 +51,11 @@ export class TestProject {
     copyProject(this.dir);
     this.platform = structuredClone(platform);
     const { main } = this.platform.postgres;
-    if (main !== undefined) main.database = `e2e_${this.prefix}`;
+    if (main !== undefined) {
+      main.database = `e2e_${this.prefix}`;
+      // Of its own: roles belong to the whole server, and a login that two projects set up is in the way of both.
+      if (main.application !== undefined) main.application.user = `application_${this.prefix}`;
+    }
     this.writePlatform(this.platform, caFile);
   }
 

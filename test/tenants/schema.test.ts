@@ -84,7 +84,7 @@ describe("what is generated", () => {
     expect(await stale(folder.path)).toEqual([
       "tenants/registry.schema.json",
       ...["docs/registry.md", "docs/attempts.md", "docs/policy-rules.md"],
-      ...["policies/baseline.json", "policies/regulated.json"],
+      ...["policies/baseline.json", "policies/regulated.json", "docs/sql-rules.md"],
     ]);
   });
 

@@ -117,7 +117,10 @@ export function failures(engine: EngineName): void {
         main.provisioner = { user: `provisioner_${project.prefix}`, password: "planted-first-one" };
       const other = new TestProject(engine);
       try {
-        if (main !== undefined) main.database = `e2e_${other.prefix}`;
+        if (main !== undefined) {
+          main.database = `e2e_${other.prefix}`;
+          main.application = other.platform.postgres.main?.application;
+        }
         other.tenants = { acme: {} };
         for (const password of ["planted-first-one", "planted-second-one"]) {
           if (main !== undefined) main.provisioner.password = password;
