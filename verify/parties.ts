@@ -3,12 +3,12 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Connections } from "../cli/connections.ts";
 import type { Project } from "../cli/project.ts";
-import { neo4jNames, postgresNames, redisNames, storageNames } from "../components/naming.ts";
+import { neo4jNames, poolNames, postgresNames, redisNames, storageNames } from "../components/naming.ts";
 import { parsePlatform, type PlatformConfig, PlatformError } from "../components/platform.ts";
 import type { Platform } from "../provider/config.ts";
 import { type StoreName, storeNames } from "../provider/inputs.ts";
 import type { TenantRecord } from "../tenants/load.ts";
-import type { Party } from "./party.ts";
+import type { Party, PoolPlace } from "./party.ts";
 import { isEmbedded } from "./servers.ts";
 
 /** Ports on 127.0.0.1 and folders of the development servers in a folder of services, for `isEmbedded`. */
@@ -91,7 +91,7 @@ export function partiesOf(
 }
 
 function partyOf(
-  { id, prefix, placement, tier }: TenantRecord,
+  { id, prefix, placement, tier, postgres: settings }: TenantRecord,
   { postgres, redis, storage, neo4j }: Connections,
   { servers: platform, clouds }: Pick<PlatformConfig, "servers" | "clouds">,
   embedded: ReadonlySet<string>,
@@ -125,13 +125,20 @@ function partyOf(
   if (postgres !== undefined) {
     const { password, readOnlyPassword } = postgres;
     const at = place("postgres");
-    const names = postgresNames(prefix, id);
+    const own = postgresNames(prefix, id);
+    const inPool = poolPlaceOf(settings?.pool, postgres.tenantId);
+    const names = inPool === undefined ? own : { ...own, ...inPool.shared };
+    if (tier === "pool" && inPool === undefined) {
+      faults.push("has no place in a pool in the stack: run `npm run up` first");
+    }
     // Only a server of a cloud's has logins without passwords, and that one is none of the platform's.
     const logins = { names, password: password ?? "", readOnlyPassword: readOnlyPassword ?? "" };
     if (at !== undefined && tier === "silo") {
       const server = { ...at.server, database: names.schema };
       party.postgres = { ...at, ...logins, server, sharedDatabase: at.server.database };
-    } else if (at !== undefined) party.postgres = { ...at, ...logins };
+    } else if (at !== undefined && (tier === "pool") === (inPool !== undefined)) {
+      party.postgres = { ...at, ...logins, ...(inPool === undefined ? {} : { pool: inPool.place }) };
+    }
   }
   if (redis !== undefined) {
     const at = place("redis");
@@ -156,6 +163,14 @@ function partyOf(
     if (at !== undefined) party.neo4j = { ...at, names: neo4jNames(prefix, id), uri, username, password };
   }
   return { party, faults, notes };
+}
+
+/** @returns undefined for a tenant that is in no pool, by the registry or by the stack */
+function poolPlaceOf(name: string | undefined, tenantId: string | undefined) {
+  if (name === undefined || tenantId === undefined) return undefined;
+  const { schema, ownerRole, appRole, readOnlyRole } = poolNames(name);
+  const place: PoolPlace = { name, appGroup: appRole, readOnlyGroup: readOnlyRole, tenantId };
+  return { shared: { schema, ownerRole }, place };
 }
 
 /** Every secret that a report must not show: of the platform's logins and of each party. */

@@ -10,8 +10,21 @@ interface Place<S> {
   readonly embedded: boolean;
 }
 
+/** What a tenant shares with the other members of its pool, and what its rows are told by. */
+export interface PoolPlace {
+  /** In the registry. */
+  readonly name: string;
+  /** NOLOGIN roles that the tenants' logins inherit from. */
+  readonly appGroup: string;
+  readonly readOnlyGroup: string;
+  /** What the tenant's rows carry. */
+  readonly tenantId: string;
+}
+
 /** `server.database` is the one that the tenant's schema lies in. */
 export interface PostgresParty extends Place<PostgresServer> {
+  /** Of a tenant in a pool: `names` has the pool's schema and owner, and the tenant's logins. */
+  readonly pool?: PoolPlace;
   /**
    * Name of the server's shared database, where the tenant has one of its own.
    * @default `server.database`

@@ -4,12 +4,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import pg from "pg";
-import { canaryPrefix, postgresNames } from "../../components/naming.ts";
+import { canaryPrefix, poolNames, poolTenantId, postgresNames } from "../../components/naming.ts";
 import { startServices } from "../../dev/services/index.ts";
 import type { PostgresServer } from "../../provider/config.ts";
 import type { CallContext } from "../../provider/handler.ts";
 import { createHandlers } from "../../provider/handlers.ts";
-import type { SchemaInputs } from "../../provider/inputs.ts";
+import type { PoolInputs, PoolTenantInputs, SchemaInputs } from "../../provider/inputs.ts";
 import { loadTemplate } from "../../templates/load.ts";
 import { checkVariables } from "../../templates/values.ts";
 import { assault, Controls, type Result } from "../../verify/assault.ts";
@@ -18,7 +18,7 @@ import type { Party, PostgresParty } from "../../verify/party.ts";
 import { pythonDir } from "../support/global-setup.ts";
 
 const projectDir = resolve(import.meta.dirname, "../..");
-const templates = join(projectDir, "templates");
+const builtIn = join(projectDir, "templates");
 
 export interface Tenant extends Party {
   readonly postgres: PostgresParty;
@@ -31,11 +31,13 @@ export interface Ground {
   provision(id: string, template: string): Promise<Tenant>;
   /** A tenant with a database of its own; as a canary it may be attacked with everything. */
   provisionSilo(id: string, template: string): Promise<Tenant>;
+  /** A pool, and with it the function that makes its tenants; with `canary` one that may be attacked with everything. */
+  providePool(name: string, template: string): Promise<(id: string, canary?: boolean) => Promise<Tenant>>;
   end(): Promise<void>;
 }
 
 /** Servers of their own, with the Baseline. */
-export async function startGround(): Promise<Ground> {
+export async function startGround(templates = builtIn): Promise<Ground> {
   const dir = await mkdtemp(join(tmpdir(), "tenancy-verify-"));
   const services = await startServices({ dir, pythonDir, mode: "attached", durable: false, progress: () => undefined });
   const { platform } = services;
@@ -52,6 +54,7 @@ export async function startGround(): Promise<Ground> {
     extensions: ["vector"],
     databases: true,
     provisionerPassword: "",
+    applicationPassword: server.application?.password,
   });
   const admin = new pg.Client({
     host: server.host,
@@ -69,16 +72,38 @@ export async function startGround(): Promise<Ground> {
       return (last as pg.QueryResult<pg.QueryResultRow>).rows;
     },
     async provision(id, name) {
-      const inputs = inputsOf(id, name);
+      const inputs = inputsOf(templates, id, name);
       await create("tenancy:postgres:Schema", id, inputs);
       return { id, canary: name === "canary", postgres: partyOf(server, inputs) };
     },
     async provisionSilo(id, name) {
-      const inputs = inputsOf(id, name);
+      const inputs = inputsOf(templates, id, name);
       const { schema: database } = inputs;
       await create("tenancy:postgres:Database", id, { ...inputs, database, extensions: [] });
       const own = { ...partyOf({ ...server, database }, inputs), sharedDatabase: server.database };
       return { id, canary: name === "canary", postgres: own };
+    },
+    async providePool(name, templateName) {
+      const template = loadTemplate(templates, templateName);
+      const { appRole: appGroup, readOnlyRole: readOnlyGroup, ...place } = poolNames(name);
+      const shared = { server: "main", pool: name, template: templateName, variables: {}, ...place };
+      const roles = { appRole: appGroup, readOnlyRole: readOnlyGroup };
+      const pool: PoolInputs = { ...shared, ...roles, templateFiles: template.files, partitions: 2 };
+      await create("tenancy:postgres:Pool", name, pool);
+      return async (id, canary = false) => {
+        const { appRole, readOnlyRole } = postgresNames(canary ? canaryPrefix : "tenant", id);
+        const tenantId = poolTenantId(id);
+        const inputs: PoolTenantInputs = {
+          ...shared,
+          ...{ tenant: id, state: "active", externalId: id, displayName: id, tenantId, appRole, readOnlyRole },
+          ...{ poolAppRole: appGroup, poolReadOnlyRole: readOnlyGroup },
+          ...{ connectionLimit: 10, readOnlyConnectionLimit: 5 },
+          ...{ password: randomBytes(16).toString("hex"), readOnlyPassword: randomBytes(16).toString("hex") },
+        };
+        await create("tenancy:postgres:PoolTenant", id, inputs);
+        const own = { ...partyOf(server, { ...inputs, ...place, appRole, readOnlyRole }) };
+        return { id, canary, postgres: { ...own, pool: { name, appGroup, readOnlyGroup, tenantId } } };
+      };
     },
     async end() {
       await admin.end();
@@ -89,7 +114,7 @@ export async function startGround(): Promise<Ground> {
   };
 }
 
-function inputsOf(id: string, name: string): SchemaInputs {
+function inputsOf(templates: string, id: string, name: string): SchemaInputs {
   const template = loadTemplate(templates, name);
   const names = postgresNames(name === "canary" ? canaryPrefix : "tenant", id);
   const password = randomBytes(16).toString("hex");
@@ -105,7 +130,9 @@ function inputsOf(id: string, name: string): SchemaInputs {
   };
 }
 
-function partyOf(server: PostgresServer, inputs: SchemaInputs): PostgresParty {
+type Logins = PostgresParty["names"] & Pick<SchemaInputs, "password" | "readOnlyPassword">;
+
+function partyOf(server: PostgresServer, inputs: Logins): PostgresParty {
   const { schema, ownerRole, appRole, readOnlyRole, password, readOnlyPassword } = inputs;
   const names = { schema, ownerRole, appRole, readOnlyRole };
   return { name: "main", server, embedded: true, names, password, readOnlyPassword };

@@ -97,15 +97,17 @@ class Connection {
   idle: NodeJS.Timeout | undefined;
   readonly #server: PostgresServer;
   readonly #credentials: Credentials;
+  readonly #options: string | undefined;
   readonly #single = pLimit(1);
   #client: Promise<pg.Client> | undefined;
   /** The client that `#client` gives or is going to give. */
   #current: pg.Client | undefined;
   #warnings: string[] = [];
 
-  constructor(server: PostgresServer, credentials: Credentials) {
+  constructor(server: PostgresServer, credentials: Credentials, options?: string) {
     this.#server = server;
     this.#credentials = credentials;
+    this.#options = options;
   }
 
   open(): Promise<pg.Client> {
@@ -149,7 +151,8 @@ class Connection {
   }
 
   async #connect(): Promise<pg.Client> {
-    const client = new pg.Client(clientConfig(this.#server, this.#credentials, applicationName));
+    const config = clientConfig(this.#server, this.#credentials, applicationName);
+    const client = new pg.Client({ ...config, ...(this.#options === undefined ? {} : { options: this.#options }) });
     this.#current = client;
     const forget = () => {
       if (this.#current === client) this.#client = undefined;
@@ -184,6 +187,21 @@ export async function tryDatabase(server: PostgresServer, credentials: Credentia
     return { kind: "lost", reason: `no connection (${code ?? messageOf(error)})` };
   } finally {
     await client.end().catch(() => undefined);
+  }
+}
+
+/** One message on a connection of its own, with options in its startup message as in PGOPTIONS. */
+export async function tryOptions(
+  server: PostgresServer,
+  credentials: Credentials,
+  options: string,
+  text: string,
+): Promise<Answer> {
+  const connection = new Connection(server, credentials, options);
+  try {
+    return await connection.send(text);
+  } finally {
+    connection.close();
   }
 }
 

@@ -3,11 +3,13 @@ import type { Attempt, ProbeSession, StoreProbe } from "../attempt.ts";
 import { ProbeError } from "../attempt.ts";
 import type { Party, PostgresParty } from "../party.ts";
 import { recipes } from "./attempts/index.ts";
-import { Connections, type Lease } from "./connections.ts";
+import { Connections, type Credentials, type Lease } from "./connections.ts";
 import { findExtension, findObjects } from "./objects.ts";
-import { attemptOf, concernsSchema, type Recipe } from "./recipe.ts";
+import { furnishPool } from "./pool-furnish.ts";
+import { findPoolSide } from "./pool-side.ts";
+import { attemptOf, concernsPool, concernsSchema, type Recipe } from "./recipe.ts";
 import { residue } from "./residue.ts";
-import type { Side } from "./scene.ts";
+import { missingName, type Side } from "./scene.ts";
 import { type Knowledge, PostgresSession } from "./session.ts";
 import { canaryWords, seen } from "./visible.ts";
 import { messageOf } from "../../provider/message.ts";
@@ -33,11 +35,14 @@ class PostgresProbe implements StoreProbe {
       connections: this.#connections,
       recipe: (attempt) => this.#recipe(attempt),
       made: new Map(),
-      side: ({ server, names }, lease) =>
-        remember(this.#sides, `${server.host}:${server.port}/${server.database}/${names.schema}`, async () => ({
-          names,
-          objects: await findObjects(lease, names.schema),
-        })),
+      side: (party, lease) => {
+        const { server, names, pool } = placeOf(party);
+        const key = `${server.host}:${server.port}/${server.database}/${pool === undefined ? names.schema : names.appRole}`;
+        return remember(this.#sides, key, async () => {
+          if (pool !== undefined) return this.#poolSide(party);
+          return { names, objects: await findObjects(lease, names.schema) };
+        });
+      },
       extension: ({ server }, lease) =>
         remember(this.#extensions, `${server.host}:${server.port}/${server.database}`, () => findExtension(lease)),
     };
@@ -47,17 +52,22 @@ class PostgresProbe implements StoreProbe {
     const recipe = this.#recipe(attempt);
     if (recipe.canaryOnly === true && !victim.canary) return false;
     if (attacker?.postgres === undefined || victim.postgres === undefined) return true;
+    if (recipe.login === "application" && attacker.postgres.server.application === undefined) return false;
     const shared = victim.postgres.server.database === attacker.postgres.server.database;
-    if (shared) return recipe.between !== "databases";
+    if (shared) return appliesInDatabase(recipe, attacker.postgres, victim.postgres);
     // A tenant of the shared database is in it already.
     if (recipe.id === "silo-connect-shared") return attacker.postgres.sharedDatabase !== undefined;
     return !this.#inSchema.has(attempt.id);
   }
 
   async furnish(canary: Party): Promise<void> {
-    const { server, names, password } = placeOf(canary);
+    const { server, names, password, pool } = placeOf(canary);
     const lease = await this.#connections.acquire(server, { user: names.appRole, password });
     try {
+      if (pool !== undefined) {
+        await furnishPool(lease, names.schema);
+        return;
+      }
       const answer = await lease.send(furniture);
       // 42P01: made of another template.
       if (answer.kind === "lost" || (answer.kind === "refused" && answer.code !== "42P01")) {
@@ -70,15 +80,23 @@ class PostgresProbe implements StoreProbe {
   }
 
   async open(attacker: Party): Promise<ProbeSession> {
-    const { server, names, password, readOnlyPassword } = placeOf(attacker);
+    const { server, names, password, readOnlyPassword, pool } = placeOf(attacker);
     const credentials = { user: names.appRole, password };
-    const app = await this.#acquire(attacker, () => this.#connections.acquire(server, credentials));
+    const reader = { user: names.readOnlyRole, password: readOnlyPassword };
+    const taken: Lease[] = [];
+    const take = async (login: Credentials): Promise<Lease> => {
+      const lease = await this.#acquire(attacker, () => this.#connections.acquire(server, login));
+      taken.push(lease);
+      return lease;
+    };
     try {
-      const reader = { user: names.readOnlyRole, password: readOnlyPassword };
-      const readOnly = await this.#acquire(attacker, () => this.#connections.acquire(server, reader));
-      return new PostgresSession(this.#knowledge, attacker, { app, readOnly }, { app: credentials, readOnly: reader });
+      const leases = { app: await take(credentials), readOnly: await take(reader) };
+      const application =
+        pool === undefined || server.application === undefined ? undefined : await take(server.application);
+      const all = { ...leases, ...(application === undefined ? {} : { application }) };
+      return new PostgresSession(this.#knowledge, attacker, all, { app: credentials, readOnly: reader });
     } catch (error) {
-      app.release();
+      for (const lease of taken) lease.release();
       throw error;
     }
   }
@@ -91,7 +109,7 @@ class PostgresProbe implements StoreProbe {
     const answer = await app.send("SELECT FROM pg_catalog.pg_roles WHERE rolname = current_user AND rolsuper");
     if (answer.kind === "done" && answer.results[0]?.rows.length === 1) {
       const logins = { app: server.admin, readOnly: server.admin };
-      return new PostgresSession(this.#knowledge, undefined, { app, readOnly: app }, logins);
+      return new PostgresSession(this.#knowledge, undefined, { app, readOnly: app, application: app }, logins);
     }
     app.release();
     return undefined;
@@ -104,7 +122,31 @@ class PostgresProbe implements StoreProbe {
     // In its own database the attacker has the names of its own template.
     const words = victim.canary && server.database === there.server.database ? canaryWords : [];
     try {
+      if (there.pool !== undefined) {
+        const { appRole, readOnlyRole } = there.names;
+        return await seen(lease, there.names, [appRole, readOnlyRole, there.pool.tenantId]);
+      }
       return await seen(lease, there.names, words);
+    } finally {
+      lease.release();
+    }
+  }
+
+  /** With the tenant's own login: nobody else sees its rows. */
+  async #poolSide(party: Party): Promise<Side> {
+    const place = placeOf(party);
+    const { server, names, password } = place;
+    const lease = await this.#acquire(party, () =>
+      this.#connections.acquire(server, { user: names.appRole, password }),
+    );
+    try {
+      const pool = await findPoolSide(lease, place, party.canary);
+      const objects = await findObjects(lease, names.schema);
+      return {
+        names,
+        objects: { ...objects, table: pool.table, column: pool.keys[0] ?? missingName, sequence: missingName },
+        pool,
+      };
     } finally {
       lease.release();
     }
@@ -125,6 +167,24 @@ class PostgresProbe implements StoreProbe {
     return recipe;
   }
 }
+
+/** Of two tenants in one database. */
+function appliesInDatabase(recipe: Recipe, attacker: PostgresParty, victim: PostgresParty): boolean {
+  if (recipe.between === "databases") return false;
+  if (victim.pool === undefined) return !concernsPool(recipe);
+  if (attacker.names.schema === victim.names.schema) {
+    if (concernsPool(recipe)) return recipe.between === "pool";
+    // What a member may do with the tables of its own pool, the attempts between members tell.
+    if (concernsSchema(recipe)) return false;
+  } else if (concernsPool(recipe)) return recipe.between === "outside";
+  // A pool's objects get their rights by name, whenever files ran: its owner has no default privileges.
+  if (recipe.id === "default-privileges") return false;
+  // The pool is everybody's: nothing that would change it is tried on it, by a control neither.
+  return recipe.harm === undefined || recipe.harm === "none" || recipe.harm === "server" || onLogins.has(recipe.id);
+}
+
+/** They would change the victim's own logins or sessions, and nothing of its pool. */
+const onLogins = new Set(["rename-role", "cancel", "terminate"]);
 
 /** What is found once is true for the run; a failure is not kept. */
 function remember<T>(known: Map<string, Promise<T>>, key: string, find: () => Promise<T>): Promise<T> {

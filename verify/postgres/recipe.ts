@@ -1,6 +1,6 @@
 /** How one attempt against PostgreSQL is made, and the attempt as the catalogue shows it. */
 import type { Aim, Attempt, Harm } from "../attempt.ts";
-import { exampleScene, type ObjectKind, type Scene } from "./scene.ts";
+import { examplePoolScene, exampleScene, type ObjectKind, type Scene } from "./scene.ts";
 
 export interface Recipe {
   /** Without the store. */
@@ -36,8 +36,12 @@ export interface Recipe {
   /** What an administrator's control does first in its transaction, so that there is something to find. */
   readonly prelude?: (scene: Scene) => string;
   /** Kind of object of the victim that it names; a control is content to be told that there is none. */
-  readonly needs?: ObjectKind | "extension";
-  /** SQLSTATE that only comes after the right was there: the leak itself. */
+  readonly needs?: ObjectKind | "extension" | "partition" | "child";
+  /** In place of `sql` where an administrator makes the control. */
+  readonly controlSql?: (scene: Scene) => string;
+  /** The statement runs on a new connection with these options in its startup message. */
+  readonly options?: (scene: Scene) => string;
+  /** Begin of the SQLSTATEs that only come after the right was there: the leak itself. */
   readonly leakCode?: string;
   /** A right that is missing shows as a WARNING, and the statement does nothing. */
   readonly warns?: boolean;
@@ -49,11 +53,13 @@ export interface Recipe {
   readonly connectTo?: string | ((databases: Databases) => string);
   /**
    * - `databases`: only where the two tenants lie in different databases of one server;
-   * - `schemas`: only where they lie in one, as everything is that names an object of the victim's schema.
+   * - `schemas`: only where they lie in one, as everything is that names an object of the victim's schema;
+   * - `pool`: only between two members of one pool;
+   * - `outside`: only where the victim is in a pool that the attacker is no member of.
    *
    * @default by whether it names one
    */
-  readonly between?: "databases" | "schemas";
+  readonly between?: "databases" | "schemas" | "pool" | "outside";
 }
 
 /** Names of databases for a login from elsewhere. */
@@ -63,7 +69,8 @@ export interface Databases {
   readonly shared: string;
 }
 
-export type Login = "app" | "readOnly";
+/** `application` is the trusted login that works for every tenant of a pool, where the platform has one. */
+export type Login = "app" | "readOnly" | "application";
 
 export function attemptOf(recipe: Recipe): Attempt {
   return {
@@ -85,7 +92,14 @@ export function attemptOf(recipe: Recipe): Attempt {
  * for each attacker.
  */
 export function concernsVictim(recipe: Recipe): boolean {
-  return recipe.target === true || recipe.sql(exampleScene).includes(exampleScene.victim.names.schema);
+  // What is about a pool is another attempt in another pool.
+  if (recipe.target === true || concernsPool(recipe)) return true;
+  return recipe.sql(exampleScene).includes(exampleScene.victim.names.schema);
+}
+
+/** Whether it is about a pool: what its members share, or its border. */
+export function concernsPool({ between }: Recipe): boolean {
+  return between === "pool" || between === "outside";
 }
 
 /**
@@ -93,7 +107,7 @@ export function concernsVictim(recipe: Recipe): boolean {
  * database.
  */
 export function concernsSchema(recipe: Recipe): boolean {
-  if (recipe.between === "schemas") return true;
+  if (recipe.between === "schemas" || concernsPool(recipe)) return true;
   const name = exampleScene.victim.names.schema;
   return [`"${name}"`, `'${name}'`].some((quoted) => recipe.sql(exampleScene).includes(quoted));
 }
@@ -101,11 +115,16 @@ export function concernsSchema(recipe: Recipe): boolean {
 /** Quotes are left out where the name needs none. */
 function howOf(recipe: Recipe): string {
   const text = recipe
-    .sql(exampleScene)
+    .sql(concernsPool(recipe) ? examplePoolScene : exampleScene)
     .replaceAll(/"([a-z_][a-z0-9_]*)"/g, "$1")
     .replaceAll(/\s+/g, " ")
     .trim();
-  return recipe.login === "readOnly" ? `${text} -- as the read-only login` : text;
+  const notes = [
+    ...(recipe.options === undefined ? [] : [`with PGOPTIONS ${recipe.options(examplePoolScene)}`]),
+    ...(recipe.login === "readOnly" ? ["as the read-only login"] : []),
+    ...(recipe.login === "application" ? ["as the trusted login"] : []),
+  ];
+  return notes.length === 0 ? text : `${text} -- ${notes.join(", ")}`;
 }
 
 /** Page of PostgreSQL's manual. */

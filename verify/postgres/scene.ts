@@ -1,6 +1,7 @@
 /** Who attacks whom in one attempt, and the names that its statements are made of. */
 import type { PostgresNames } from "../../components/naming.ts";
 import { identifier, literal } from "../../provider/postgres/quote.ts";
+import type { PoolSide } from "./pool-side.ts";
 
 /** One object of each kind in a tenant's schema; `missingName` where the schema has none. */
 export interface Objects {
@@ -31,6 +32,8 @@ export const noObjects: Objects = {
 export interface Side {
   readonly names: PostgresNames;
   readonly objects: Objects;
+  /** Of a tenant in a pool. */
+  readonly pool?: PoolSide;
 }
 
 export interface Scene {
@@ -79,4 +82,22 @@ export const exampleScene: Scene = {
   provisioner: "provisioner",
   extension: "hstore",
   pid: 4711,
+};
+
+const poolExample = (word: string): Side => ({
+  names: { schema: "pool", ownerRole: "pool_owner", appRole: `${word}_app`, readOnlyRole: `${word}_ro` },
+  objects: { table: "records", column: "id", view: "overview", sequence: "numbers", type: "mood", routine: "answer" },
+  pool: {
+    ...{ name: "pool", appGroup: "pool_app", readOnlyGroup: "pool_ro", tenantId: word, application: "application" },
+    ...{ tables: ["records"], table: "records", keys: ["id"], columns: ["tenant_id", "id"], row: `a row of ${word}` },
+    child: { table: "details", columns: ["tenant_id", "record"], row: `a detail of ${word}` },
+    ...{ partition: "records_p0", view: "overview", filled: true },
+  },
+});
+
+/** Stands for any two tenants of one pool in `how`. */
+export const examplePoolScene: Scene = {
+  ...exampleScene,
+  attacker: poolExample("attacker"),
+  victim: poolExample("victim"),
 };

@@ -2,17 +2,20 @@
 import type { Attempt, Form, Outcome, ProbeSession } from "../attempt.ts";
 import { ProbeError } from "../attempt.ts";
 import type { Party, PostgresParty } from "../party.ts";
-import { type Answer, type Connections, type Credentials, type Lease, tryDatabase } from "./connections.ts";
+import { type Answer, type Connections, type Credentials, type Lease, tryDatabase, tryOptions } from "./connections.ts";
 import { concernsVictim, type Login, type Recipe } from "./recipe.ts";
 import { missingName, noObjects, type Scene, type Side } from "./scene.ts";
 import { messageOf } from "../../provider/message.ts";
+
+/** The trusted login is there for tenants in a pool, where the platform has one. */
+export type Leases = Readonly<Record<"app" | "readOnly", Lease>> & { readonly application?: Lease };
 
 /** What sessions of one probe know together. */
 export interface Knowledge {
   readonly connections: Connections;
   recipe(attempt: Attempt): Recipe;
   /** Names and objects of a tenant, looked up once. */
-  side(party: PostgresParty, lease: Lease): Promise<Side>;
+  side(party: Party, lease: Lease): Promise<Side>;
   /** Outcomes of attempts that are the same whoever the victim is, by who made them. */
   readonly made: Map<string, Outcome>;
   /** An extension to try, looked up once for each server. */
@@ -29,15 +32,15 @@ const tries = 3;
 export class PostgresSession implements ProbeSession {
   readonly #knowledge: Knowledge;
   readonly #self: Party | undefined;
-  readonly #leases: Readonly<Record<Login, Lease>>;
-  readonly #credentials: Readonly<Record<Login, Credentials>>;
+  readonly #leases: Leases;
+  readonly #credentials: Readonly<Record<"app" | "readOnly", Credentials>>;
 
   /** @param self - undefined for the administrator */
   constructor(
     knowledge: Knowledge,
     self: Party | undefined,
-    leases: Readonly<Record<Login, Lease>>,
-    credentials: Readonly<Record<Login, Credentials>>,
+    leases: Leases,
+    credentials: Readonly<Record<"app" | "readOnly", Credentials>>,
   ) {
     this.#knowledge = knowledge;
     this.#self = self;
@@ -69,6 +72,7 @@ export class PostgresSession implements ProbeSession {
   close(): Promise<void> {
     this.#leases.app.release();
     this.#leases.readOnly.release();
+    this.#leases.application?.release();
     return Promise.resolve();
   }
 
@@ -91,23 +95,35 @@ export class PostgresSession implements ProbeSession {
     const isControl = this.#isControl(victim);
     const login = isControl ? (recipe.controlLogin ?? recipe.login ?? "app") : (recipe.login ?? "app");
     const lease = this.#leases[login];
+    if (lease === undefined) throw new ProbeError("the platform names no trusted login of this server");
     if (recipe.connectTo !== undefined) {
-      const answer = await tryDatabase(there.server, this.#credentials[login], databaseOf(recipe.connectTo, there));
+      const database = databaseOf(recipe.connectTo, there);
+      const answer = await tryDatabase(there.server, this.#credentialsOf(login), database);
       return this.#read(answer, recipe, { asks: false, isControl, isMissing: false });
     }
     const target = recipe.target === true ? await this.#target(there) : undefined;
     try {
-      const scene = await this.#scene(there, lease, target);
+      const scene = await this.#scene(victim, lease, target);
       const dry = form === "dry" ? recipe.dry : undefined;
       const asks = dry !== undefined || recipe.asks === true;
-      const sql = (dry ?? recipe.sql)(scene);
+      const real = this.#self === undefined ? (recipe.controlSql ?? recipe.sql) : recipe.sql;
+      const sql = (dry ?? real)(scene);
       const prelude = this.#self === undefined && dry === undefined ? recipe.prelude?.(scene) : undefined;
       const isMissing = recipe.needs !== undefined && isMadeUp(scene, recipe.needs);
-      const answer = await lease.send(oneMessage(sql, prelude, recipe.alone === true && dry === undefined));
+      const message = oneMessage(sql, prelude, recipe.alone === true && dry === undefined);
+      const options = recipe.options?.(scene);
+      const answer =
+        options === undefined
+          ? await lease.send(message)
+          : await tryOptions(there.server, this.#credentialsOf(login), options, message);
       return this.#read(answer, recipe, { asks, isControl, isMissing });
     } finally {
       target?.release();
     }
+  }
+
+  #credentialsOf(login: Login): Credentials {
+    return this.#credentials[login === "readOnly" ? "readOnly" : "app"];
   }
 
   #isControl(victim: Party): boolean {
@@ -121,7 +137,8 @@ export class PostgresSession implements ProbeSession {
   ): Outcome {
     if (answer.kind === "lost") return { kind: "failed", reason: answer.reason };
     if (answer.kind === "refused") {
-      if (answer.code === recipe.leakCode) return { kind: "allowed", evidence: `SQLSTATE ${answer.code}` };
+      if (recipe.leakCode !== undefined && answer.code.startsWith(recipe.leakCode))
+        return { kind: "allowed", evidence: `SQLSTATE ${answer.code}` };
       if (isControl && isMissing && absent.has(answer.code)) {
         return { kind: "allowed", evidence: "may look, and there is none" };
       }
@@ -138,7 +155,8 @@ export class PostgresSession implements ProbeSession {
     return found > 0 ? { kind: "allowed", evidence: `${found} found` } : { kind: "denied", code: "nothing" };
   }
 
-  async #scene(victim: PostgresParty, lease: Lease, target: Lease | undefined): Promise<Scene> {
+  async #scene(of: Party, lease: Lease, target: Lease | undefined): Promise<Scene> {
+    const victim = placeOf(of);
     const { server } = victim;
     const self = this.#self?.postgres;
     if (self !== undefined && hostOf(self) !== hostOf(victim)) {
@@ -146,9 +164,9 @@ export class PostgresSession implements ProbeSession {
     }
     // From another database there are only names to go by.
     const apart = self !== undefined && addressOf(self) !== addressOf(victim);
-    const there = apart ? { names: victim.names, objects: noObjects } : await this.#knowledge.side(victim, lease);
+    const there = apart ? { names: victim.names, objects: noObjects } : await this.#knowledge.side(of, lease);
     return {
-      attacker: self === undefined ? there : await this.#knowledge.side(self, lease),
+      attacker: this.#self === undefined ? there : await this.#knowledge.side(this.#self, lease),
       victim: there,
       database: server.database,
       provisioner: server.provisioner.user,
@@ -173,6 +191,8 @@ function oneMessage(sql: string, prelude: string | undefined, alone: boolean): s
 }
 
 function isMadeUp(scene: Scene, kind: NonNullable<Recipe["needs"]>): boolean {
+  if (kind === "child") return scene.victim.pool?.child === undefined;
+  if (kind === "partition") return scene.victim.pool?.partition === missingName;
   return (kind === "extension" ? scene.extension : scene.victim.objects[kind]) === missingName;
 }
 

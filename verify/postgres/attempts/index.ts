@@ -4,6 +4,7 @@ import { databaseRecipes } from "./database.ts";
 import { destroyRecipes } from "./destroy.ts";
 import { exhaustRecipes } from "./exhaust.ts";
 import { observeRecipes } from "./observe.ts";
+import { poolRecipes } from "./pool/index.ts";
 import { readRecipes } from "./read.ts";
 import { rightsRecipes } from "./rights.ts";
 import { roleRecipes } from "./roles.ts";
@@ -22,4 +23,5 @@ export const recipes: readonly Recipe[] = [
   ...serverRecipes,
   ...databaseRecipes,
   ...siloRecipes,
+  ...poolRecipes,
 ];

@@ -1,7 +1,7 @@
 /** Attempts to become someone else, or to hold more than a tenant's login does. */
 import { identifier, literal } from "../../../provider/postgres/quote.ts";
 import { cve, manual, type Recipe } from "../recipe.ts";
-import { logins, newName, type Scene } from "../scene.ts";
+import { logins, newName, type Scene, type Side } from "../scene.ts";
 
 const setRole = manual("sql-set-role");
 const alterRole = manual("sql-alterrole");
@@ -17,6 +17,12 @@ function become(id: string, whom: string, why: string, role: (scene: Scene) => s
     sql: (scene) => `SET LOCAL ROLE ${identifier(role(scene))}`,
     control: "administrator",
   };
+}
+
+/** A member of a pool belongs to its groups, and to nothing else. */
+function ownGroups({ pool }: Side): string {
+  if (pool === undefined) return "";
+  return ` AND r.rolname NOT IN (${[pool.appGroup, pool.readOnlyGroup].map(literal).join(", ")})`;
 }
 
 /** An attribute that a tenant's login gives itself. */
@@ -78,13 +84,13 @@ export const roleRecipes: readonly Recipe[] = [
   {
     id: "memberships",
     aim: "escape",
-    tries: "be a member of any role",
+    tries: "be a member of any role, but for the groups of its own pool",
     why: "A membership gives a role's rights, or the way to take the role; predefined roles read everything.",
     source: manual("predefined-roles"),
     asks: true,
     sql: ({ attacker }) =>
       `SELECT count(*) FROM ${logins(attacker)}, pg_catalog.pg_roles r
-        WHERE r.rolname <> login.name AND pg_has_role(login.name, r.oid, 'MEMBER')`,
+        WHERE r.rolname <> login.name${ownGroups(attacker)} AND pg_has_role(login.name, r.oid, 'MEMBER')`,
     control: "administrator",
   },
   {
