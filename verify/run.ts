@@ -95,7 +95,8 @@ async function runServer(probe: StoreProbe, target: Party, options: RunOptions):
         }),
       ),
     );
-    const [first] = onServer;
+    // The one that shares most with it.
+    const first = onServer.find((tenant) => poolOf(tenant) === poolOf(target)) ?? onServer[0];
     if (first !== undefined) await look(probe, first, target, options);
     if (first !== undefined && target.canary) await look(probe, target, first, options);
   } finally {
@@ -133,6 +134,10 @@ async function look(probe: StoreProbe, attacker: Party, victim: Party, options: 
   } catch (error) {
     options.onFault(`${store} ${server}: what ${attacker.id} sees of ${victim.id} is not known: ${messageOf(error)}`);
   }
+}
+
+function poolOf({ postgres }: Party): string | undefined {
+  return postgres?.pool?.name;
 }
 
 /** The tenants that share the target's server. */

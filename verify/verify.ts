@@ -73,6 +73,9 @@ export async function verify(options: VerifyOptions): Promise<Report> {
         notes.push(`removed ${gone.length === 1 ? "a canary" : "canaries"} of killed runs: ${gone.join(", ")}`);
       onStatus(`making the canary ${id}`);
       made = either.aborted ? [] : await makeCanary(canaries, leases, id, places, either, tell);
+      const pools = made.flatMap(({ place }) => place.pool ?? []);
+      if (pools.length > 0)
+        notes.push(`a canary was a member of the ${pools.length === 1 ? "pool" : "pools"} ${pools.join(", ")}`);
       secrets.push(...made.flatMap(({ party }) => partySecrets(party)));
     }
     const seen = scrubber(secrets);
@@ -159,9 +162,16 @@ function scrubbed(result: Result, scrub: (text: string) => string): Result {
     : { ...clean, control: { ...control, reason: scrub(control.reason) } };
 }
 
-/** Each server that one of the tenants lies on, in the order of the stores. */
+/** Each server that one of the tenants lies on, in the order of the stores, and each pool that one is in. */
 function placesOf(tenants: readonly Party[], probes: readonly StoreProbe[]): Place[] {
-  return serversOf(tenants, probes).map(({ store, name }) => ({ store, server: name }));
+  const servers = serversOf(tenants, probes).map(({ store, name }): Place => ({ store, server: name }));
+  const pools = new Map<string, Place>();
+  for (const { postgres } of probes.some(({ store }) => store === "postgres") ? tenants : []) {
+    const pool = postgres?.pool?.name;
+    if (postgres !== undefined && pool !== undefined)
+      pools.set(pool, { store: "postgres", server: postgres.name, pool });
+  }
+  return [...servers, ...[...pools.values()].sort((a, b) => ((a.pool ?? "") < (b.pool ?? "") ? -1 : 1))];
 }
 
 function serversOf(tenants: readonly Party[], probes: readonly StoreProbe[]): ServerLine[] {

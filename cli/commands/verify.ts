@@ -11,7 +11,7 @@ import { type EngineName, openEngine } from "../engines.ts";
 import { writePrivate } from "../private-file.ts";
 import { openProject, type Project } from "../project.ts";
 import { isLive, Progress } from "../render.ts";
-import { registryRecords } from "../registry-gate.ts";
+import { registryPools, registryRecords } from "../registry-gate.ts";
 import { UserError } from "../user-error.ts";
 import { withVerdict } from "../verdict.ts";
 import { engineOptions } from "./operations.ts";
@@ -95,6 +95,7 @@ export async function runVerify(flags: VerifyFlags, probes?: readonly StoreProbe
           project: project.name,
           stack: project.stack,
           projectDir: project.dir,
+          pools: registryPools(project),
           templates: resolve(project.dir, config["tenancy:templates"] ?? "templates"),
           embedded,
           // The attackers' sessions as the canary, and its own for the controls.

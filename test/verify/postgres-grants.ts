@@ -59,7 +59,7 @@ const granted = [...opened, "rights-on-tables", "rights-elsewhere", "information
 export const read = [...granted, "select", "explain", "copy-out", "search-path", "query-to-xml", "division-by-zero"];
 
 function everythingBut(ids: readonly string[]): string[] {
-  const here = recipes.filter(({ between }) => between !== "databases");
+  const here = recipes.filter(({ between }) => between === undefined || between === "schemas");
   return here.map(({ id }) => id).filter((id) => !ids.includes(id));
 }
 

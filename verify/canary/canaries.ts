@@ -6,7 +6,14 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { rmdir } from "node:fs/promises";
 import { join } from "node:path";
-import { canaryPrefix, neo4jNames, postgresNames, redisNames, storageNames } from "../../components/naming.ts";
+import {
+  canaryPrefix,
+  neo4jNames,
+  poolNames,
+  postgresNames,
+  redisNames,
+  storageNames,
+} from "../../components/naming.ts";
 import type { Platform } from "../../provider/config.ts";
 import type { CallContext } from "../../provider/handler.ts";
 import { createHandlers } from "../../provider/handlers.ts";
@@ -14,6 +21,7 @@ import type {
   AclUserInputs,
   Neo4jDatabaseInputs,
   Neo4jDatabaseOutputs,
+  PoolTenantInputs,
   PrefixInputs,
   PrefixOutputs,
   SchemaInputs,
@@ -25,20 +33,24 @@ import { PostgresPools } from "../../provider/postgres/pool.ts";
 import type { AnyHandler } from "../../provider/rpc.ts";
 import { loadTemplate } from "../../templates/load.ts";
 import { checkVariables } from "../../templates/values.ts";
+import type { PoolRecord } from "../../tenants/load.ts";
 import { builtIn } from "../../tenants/text-forms.ts";
 import type { Party } from "../party.ts";
 import { isEmbedded } from "../servers.ts";
+import { poolCanaryId } from "./id.ts";
 import type { Place } from "./lease.ts";
 import {
   canaryFolders,
   type LiveCanaries,
   type LiveCanary,
   liveFiles,
+  livePool,
   livePostgres,
   liveRedis,
   liveS3,
 } from "./live.ts";
 import { liveNeo4j } from "./live-neo4j.ts";
+import { poolCanaryInputs, poolCanaryParty } from "./pool-canary.ts";
 
 const types: Readonly<Record<StoreName, string>> = {
   postgres: "tenancy:postgres:Schema",
@@ -46,6 +58,11 @@ const types: Readonly<Record<StoreName, string>> = {
   storage: "tenancy:storage:Prefix",
   neo4j: "tenancy:neo4j:Database",
 };
+const poolTenant = "tenancy:postgres:PoolTenant";
+
+function typeOf({ store, pool }: Place): string {
+  return pool === undefined ? types[store] : poolTenant;
+}
 
 /** Stands in for a backup, since nothing in a canary is anyone's. */
 const backupWaiver = { reason: "canary of a verification run", name: "tenancy verify" };
@@ -57,11 +74,18 @@ export interface CanaryOptions {
   readonly projectDir: string;
   /** Absolute path of the templates. */
   readonly templates: string;
+  /**
+   * Pools of the registry: a canary is made as a member of each that a tenant is in.
+   * @default none
+   */
+  readonly pools?: readonly PoolRecord[];
   /** Ports and folders of this machine's development servers. */
   readonly embedded: ReadonlySet<string>;
   /** Connections of each login: as many attempts may run at once. */
   readonly connections: number;
 }
+
+type CanaryInputs = SchemaInputs | PoolTenantInputs | AclUserInputs | PrefixInputs | Neo4jDatabaseInputs;
 
 /** Makes, finds and removes canaries on the platform's servers. */
 export class Canaries {
@@ -81,22 +105,30 @@ export class Canaries {
    * @throws ProviderError when the server refuses; Error with the faults when the handler's check does
    */
   async make(id: string, place: Place, signal: AbortSignal): Promise<Party> {
-    const handler = this.#handler(place.store);
-    const inputs = this.#inputs(id, place);
-    const context = this.#context(id, place.store, signal);
+    const handler = this.#handler(place);
+    const own = this.nameOf(id, place);
+    const inputs = this.#inputs(own, place);
+    const context = this.#context(own, place, signal);
     const faults = await handler.check(context, undefined, { ...inputs });
     if (faults.length > 0) throw new Error(faults.map(({ reason }) => reason).join("\n"));
     const { outputs } = await handler.create(context, { ...inputs });
     return this.#party(id, place, outputs);
   }
 
-  /** Whether the platform still has the server. */
-  knows({ store, server }: Place): boolean {
+  /** Whether the platform still has the server, and the registry the pool. */
+  knows({ store, server, pool }: Place): boolean {
+    if (pool !== undefined && !this.#pool(pool)) return false;
     return this.#options.platform[store][server] !== undefined;
   }
 
+  /** What a run's canary is called in a place: `find` and `remove` go by it. */
+  nameOf(id: string, { pool }: Place): string {
+    return pool === undefined ? id : poolCanaryId(id, pool);
+  }
+
   /** What there is of canaries on one server, whoever made them. */
-  find({ store, server: name }: Place): Promise<LiveCanaries> {
+  find({ store, server: name, pool }: Place): Promise<LiveCanaries> {
+    if (pool !== undefined) return livePool(this.#pools, name, poolNames(pool));
     if (store === "postgres") return livePostgres(this.#pools, name);
     if (store === "redis") return liveRedis(serverOf(this.#options.platform.redis, name));
     if (store === "neo4j") return liveNeo4j(serverOf(this.#options.platform.neo4j, name));
@@ -110,14 +142,14 @@ export class Canaries {
    * @throws ProviderError, or Error when something was left alone
    */
   async remove(id: string, place: Place, live: LiveCanary): Promise<void> {
-    const { store, server } = place;
-    const handler = this.#handler(store);
+    const { store, server, pool } = place;
+    const handler = this.#handler(place);
     const inputs = this.#inputs(id, place);
     const signal = new AbortController().signal;
-    const urn = live.mark?.urn ?? this.#urn(id, store);
+    const urn = live.mark?.urn ?? this.#urn(id, place);
     let refusal: string | undefined;
     const context: CallContext = {
-      ...this.#context(id, store, signal),
+      ...this.#context(id, place, signal),
       urn,
       adopt: new Set([id]),
       warn: (message) => {
@@ -128,7 +160,8 @@ export class Canaries {
     const outputs = { ...inputs, accessKeyId: "", secretAccessKey: "", markUrn: urn, instanceToken };
     await handler.delete(context, id, { ...outputs, state: "offboarding", backupWaiver });
     if (refusal !== undefined) throw new Error(refusal);
-    if (store === "postgres") await forgetCanary(this.#pools, server, id);
+    const { schema } = pool === undefined ? postgresNames(canaryPrefix, id) : poolNames(pool);
+    if (store === "postgres") await forgetCanary(this.#pools, server, id, schema);
     if (store === "storage") await this.#removeFolders(server);
   }
 
@@ -151,19 +184,24 @@ export class Canaries {
     for (const path of [folder, marks]) await rmdir(path).catch(() => undefined);
   }
 
-  #handler(store: StoreName): AnyHandler {
-    const handler = this.#handlers.get(types[store]);
-    if (handler === undefined) throw new Error(`no handler for ${types[store]}`);
+  #handler(place: Place): AnyHandler {
+    const type = typeOf(place);
+    const handler = this.#handlers.get(type);
+    if (handler === undefined) throw new Error(`no handler for ${type}`);
     return handler;
   }
 
-  #urn(id: string, store: StoreName): string {
-    return `urn:pulumi:${this.#options.stack}::${this.#options.project}::${types[store]}::${id}`;
+  #pool(name: string): PoolRecord | undefined {
+    return this.#options.pools?.find((one) => one.name === name);
   }
 
-  #context(id: string, store: StoreName, signal: AbortSignal): CallContext {
+  #urn(id: string, place: Place): string {
+    return `urn:pulumi:${this.#options.stack}::${this.#options.project}::${typeOf(place)}::${id}`;
+  }
+
+  #context(id: string, place: Place, signal: AbortSignal): CallContext {
     return {
-      urn: this.#urn(id, store),
+      urn: this.#urn(id, place),
       adopt: new Set(),
       warn: () => undefined,
       status: () => undefined,
@@ -171,7 +209,12 @@ export class Canaries {
     };
   }
 
-  #inputs(id: string, { store, server }: Place): SchemaInputs | AclUserInputs | PrefixInputs | Neo4jDatabaseInputs {
+  #inputs(id: string, { store, server, pool: name }: Place): CanaryInputs {
+    if (name !== undefined) {
+      const pool = this.#pool(name);
+      if (pool === undefined) throw new Error(`the registry has no pool "${name}"`);
+      return poolCanaryInputs(id, pool, this.#options.connections);
+    }
     const shared = { server, tenant: id, state: "active" } as const;
     const password = (): string => randomBytes(24).toString("base64url");
     if (store === "redis") {
@@ -203,8 +246,13 @@ export class Canaries {
     };
   }
 
-  #party(id: string, { store, server: name }: Place, outputs: object): Party {
+  #party(id: string, { store, server: name, pool }: Place, outputs: object): Party {
     const { platform, embedded } = this.#options;
+    if (pool !== undefined) {
+      const server = serverOf(platform.postgres, name);
+      const at = { name, server, embedded: isEmbedded(embedded, store, server) };
+      return { id, canary: true, postgres: poolCanaryParty(outputs as PoolTenantInputs, at) };
+    }
     if (store === "postgres") {
       const server = serverOf(platform.postgres, name);
       const { password, readOnlyPassword } = outputs as SchemaInputs;

@@ -26,23 +26,23 @@ export async function removeLeftovers(
   tell: Tell,
 ): Promise<string[]> {
   const known = readLeases(leases);
-  const dead = new Set(known.filter((lease) => lease.dead).map(({ id }) => id));
-  const isLeft = (id: string): boolean => dead.has(id) || hasExpired(id, Date.now());
-  const lost = known.filter(({ id }) => isLeft(id));
+  const now = Date.now();
+  const lost = known.filter(({ id, dead }) => dead || hasExpired(id, now));
   const failed = new Set<string>();
   const removed = new Set<string>();
   for (const place of distinct([...places, ...lost.flatMap((lease) => lease.places)])) {
     // A server that has left the platform took its canaries along.
     if (!canaries.knows(place)) continue;
+    const dead = new Set(known.filter((lease) => lease.dead).map(({ id }) => canaries.nameOf(id, place)));
     try {
       for (const [id, live] of await canaries.find(place)) {
-        if (!isLeft(id)) continue;
+        if (!dead.has(id) && !hasExpired(id, now)) continue;
         await canaries.remove(id, place, live);
         removed.add(id);
       }
     } catch (error) {
       for (const lease of lost) if (lease.places.some((one) => isSame(one, place))) failed.add(lease.id);
-      tell(`canaries of earlier runs on ${place.store} ${place.server}: ${messageOf(error)}`);
+      tell(`canaries of earlier runs on ${placeText(place)}: ${messageOf(error)}`);
     }
   }
   for (const { id } of lost) if (!failed.has(id)) removeLease(leases, id);
@@ -71,7 +71,7 @@ export async function makeCanary(
         try {
           made.push({ place, party: await canaries.make(id, place, signal) });
         } catch (error) {
-          tell(`no canary on ${place.store} ${place.server}: ${messageOf(error)}`);
+          tell(`no canary on ${placeText(place)}: ${messageOf(error)}`);
         }
       }
     }),
@@ -89,11 +89,12 @@ export async function removeCanary(
 ): Promise<boolean> {
   const removals = places.map(async (place): Promise<boolean> => {
     try {
-      const live = (await canaries.find(place)).get(id);
-      if (live !== undefined) await canaries.remove(id, place, live);
+      const name = canaries.nameOf(id, place);
+      const live = (await canaries.find(place)).get(name);
+      if (live !== undefined) await canaries.remove(name, place, live);
       return true;
     } catch (error) {
-      tell(`canary ${id} is left on ${place.store} ${place.server}, and the next run removes it: ${messageOf(error)}`);
+      tell(`canary ${id} is left on ${placeText(place)}, and the next run removes it: ${messageOf(error)}`);
       return false;
     }
   });
@@ -107,5 +108,9 @@ function distinct(places: readonly Place[]): Place[] {
 }
 
 function isSame(one: Place, other: Place): boolean {
-  return one.store === other.store && one.server === other.server;
+  return one.store === other.store && one.server === other.server && one.pool === other.pool;
+}
+
+function placeText({ store, server, pool }: Place): string {
+  return `${store} ${server}${pool === undefined ? "" : `, pool ${pool}`}`;
 }

@@ -16,10 +16,10 @@ const leaseSchema = z.object({
   hostname: z.string(),
   /** ISO 8601, UTC. */
   expires: z.string(),
-  places: z.array(z.object({ store: z.enum(storeNames), server: z.string() })),
+  places: z.array(z.object({ store: z.enum(storeNames), server: z.string(), pool: z.string().optional() })),
 });
 
-/** A server that a canary lies on. */
+/** A server that a canary lies on, or a pool on it whose member it is. */
 export type Place = z.infer<typeof leaseSchema>["places"][number];
 
 export interface Lease {

@@ -3,10 +3,10 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ListUsersCommand } from "@aws-sdk/client-iam";
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
-import { canaryPrefix, redisNames, storageNames } from "../../components/naming.ts";
+import { canaryPrefix, type PoolNames, redisNames, storageNames } from "../../components/naming.ts";
 import type { FileSystemServer, RedisServer } from "../../provider/config.ts";
 import { type Mark, parseMark } from "../../provider/mark.ts";
-import { readCanaries } from "../../provider/postgres/canary-rows.ts";
+import { readCanaries, readPoolCanaries } from "../../provider/postgres/canary-rows.ts";
 import type { PostgresPools } from "../../provider/postgres/pool.ts";
 import { connectNode } from "../../provider/redis/client.ts";
 import { RedisTopology } from "../../provider/redis/topology.ts";
@@ -32,6 +32,15 @@ export async function livePostgres(pools: PostgresPools, server: string): Promis
   for (const { schema, there, comment } of await readCanaries(pools, server)) {
     const id = schema.slice(begin.length).replace("__", "-");
     if (isCanaryId(id)) found.set(id, { mark: parseMark(comment), there });
+  }
+  return found;
+}
+
+/** Members of a pool that are canaries. */
+export async function livePool(pools: PostgresPools, server: string, place: PoolNames): Promise<LiveCanaries> {
+  const found = new Map<string, LiveCanary>();
+  for (const { tenant, there, mark } of await readPoolCanaries(pools, server, place)) {
+    if (isCanaryId(tenant)) found.set(tenant, { mark: parseMark(mark), there });
   }
   return found;
 }

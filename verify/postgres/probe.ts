@@ -11,7 +11,7 @@ import { attemptOf, concernsPool, concernsSchema, type Recipe } from "./recipe.t
 import { residue } from "./residue.ts";
 import { missingName, type Side } from "./scene.ts";
 import { type Knowledge, PostgresSession } from "./session.ts";
-import { canaryWords, seen } from "./visible.ts";
+import { canaryWords, seen, type Traces } from "./visible.ts";
 import { messageOf } from "../../provider/message.ts";
 
 /** Into the table of the template `canary`; a canary of another template has what it has. */
@@ -117,16 +117,9 @@ class PostgresProbe implements StoreProbe {
 
   async visible(attacker: Party, victim: Party): Promise<readonly string[]> {
     const { server, names, password } = placeOf(attacker);
-    const there = placeOf(victim);
     const lease = await this.#connections.acquire(server, { user: names.appRole, password });
-    // In its own database the attacker has the names of its own template.
-    const words = victim.canary && server.database === there.server.database ? canaryWords : [];
     try {
-      if (there.pool !== undefined) {
-        const { appRole, readOnlyRole } = there.names;
-        return await seen(lease, there.names, [appRole, readOnlyRole, there.pool.tenantId]);
-      }
-      return await seen(lease, there.names, words);
+      return await seen(lease, tracesOf(placeOf(attacker), placeOf(victim), victim.canary));
     } finally {
       lease.release();
     }
@@ -166,6 +159,17 @@ class PostgresProbe implements StoreProbe {
     if (recipe === undefined) throw new ProbeError(`the PostgreSQL probe has no attempt ${attempt.id}`);
     return recipe;
   }
+}
+
+function tracesOf(attacker: PostgresParty, victim: PostgresParty, isCanary: boolean): Traces {
+  const { names, pool, server } = victim;
+  if (pool !== undefined) {
+    const words = [names.appRole, names.readOnlyRole, pool.tenantId];
+    return attacker.names.schema === names.schema ? { words } : { schema: names.schema, words };
+  }
+  // In its own database the attacker has the names of its own template.
+  const words = isCanary && server.database === attacker.server.database ? canaryWords : [];
+  return { schema: names.schema, words };
 }
 
 /** Of two tenants in one database. */

@@ -2,7 +2,6 @@
  * Where one tenant can see another's names: every relation outside of its own schema is searched, so that a catalog or
  * a view that a new version or an extension brings is searched as well.
  */
-import type { PostgresNames } from "../../components/naming.ts";
 import { literal } from "../../provider/postgres/quote.ts";
 import { ProbeError } from "../attempt.ts";
 import type { Answer, Lease } from "./connections.ts";
@@ -24,12 +23,19 @@ export const canaryWords = [
   ...["view", "answer", "touch", "trigger", "comment"],
 ].map((word) => `canary_${word}`);
 
+/** What to look for of a victim. */
+export interface Traces {
+  /** Its schema, where no other tenant is in it. */
+  readonly schema?: string;
+  /** Names that nobody else has: of its logins, of its objects. */
+  readonly words: readonly string[];
+}
+
 /**
- * @param words - names of the victim's objects that nobody else has
  * @returns places as in `pg_catalog.pg_class`, sorted
  * @throws ProbeError when the server does not answer.
  */
-export async function seen(lease: Lease, victim: PostgresNames, words: readonly string[]): Promise<readonly string[]> {
+export async function seen(lease: Lease, { schema, words }: Traces): Promise<readonly string[]> {
   const relations = await column(
     lease,
     `SELECT n.nspname || '.' || c.relname || ' ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
@@ -39,7 +45,8 @@ export async function seen(lease: Lease, victim: PostgresNames, words: readonly 
       ORDER BY 1`,
   );
   // The names of all roles begin with the schema's. A longer name of another tenant must not count.
-  const pattern = `(^|[^a-z0-9_])(${victim.schema}(_owner|_app|_ro)?${words.map((word) => `|${word}`).join("")})($|[^a-z0-9_])`;
+  const names = [...(schema === undefined ? [] : [`${schema}(_owner|_app|_ro)?`]), ...words];
+  const pattern = `(^|[^a-z0-9_])(${names.join("|")})($|[^a-z0-9_])`;
   const places = await search(
     lease,
     relations.map((line) => {
@@ -49,11 +56,11 @@ export async function seen(lease: Lease, victim: PostgresNames, words: readonly 
   );
   const told = await search(
     lease,
-    functions.map(
+    (schema === undefined ? [] : functions).map(
       (call) =>
         `SELECT ${literal(`pg_catalog.${call.slice(0, call.indexOf("("))}()`)} WHERE EXISTS (SELECT FROM pg_catalog.pg_class c
           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-          WHERE n.nspname = ${literal(victim.schema)} AND c.relkind IN ('r', 'v') AND ${call} IS NOT NULL)`,
+          WHERE n.nspname = ${literal(schema ?? "")} AND c.relkind IN ('r', 'v') AND ${call} IS NOT NULL)`,
     ),
   );
   return [...places, ...told].sort();

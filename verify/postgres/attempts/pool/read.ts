@@ -113,7 +113,8 @@ export const poolReadRecipes: readonly Recipe[] = [
     between: "pool",
     asks: true,
     sql: (scene) =>
-      `DEALLOCATE ALL; PREPARE ${newName} AS ${seesVictim(scene)}; SET LOCAL app.tenant_id = ${victimId(scene)}; EXECUTE ${newName}`,
+      `DEALLOCATE ALL; PREPARE ${newName} (uuid) AS ${seesVictim(scene).replaceAll(victimId(scene), "$1")}; ` +
+      `SET LOCAL app.tenant_id = ${victimId(scene)}; EXECUTE ${newName} (${victimId(scene)})`,
     control: "victim",
   },
   {
