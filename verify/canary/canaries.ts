@@ -20,10 +20,8 @@ import { createHandlers } from "../../provider/handlers.ts";
 import type {
   AclUserInputs,
   Neo4jDatabaseInputs,
-  Neo4jDatabaseOutputs,
   PoolTenantInputs,
   PrefixInputs,
-  PrefixOutputs,
   SchemaInputs,
   StoreName,
   TenantInputs,
@@ -36,7 +34,7 @@ import { checkVariables } from "../../templates/values.ts";
 import type { PoolRecord } from "../../tenants/load.ts";
 import { builtIn } from "../../tenants/text-forms.ts";
 import type { Party } from "../party.ts";
-import { isEmbedded } from "../servers.ts";
+import { canaryParty, serverOf } from "./canary-party.ts";
 import { poolCanaryId } from "./id.ts";
 import type { Place } from "./lease.ts";
 import {
@@ -50,7 +48,7 @@ import {
   liveS3,
 } from "./live.ts";
 import { liveNeo4j } from "./live-neo4j.ts";
-import { poolCanaryInputs, poolCanaryParty } from "./pool-canary.ts";
+import { poolCanaryInputs } from "./pool-canary.ts";
 
 const types: Readonly<Record<StoreName, string>> = {
   postgres: "tenancy:postgres:Schema",
@@ -112,7 +110,7 @@ export class Canaries {
     const faults = await handler.check(context, undefined, { ...inputs });
     if (faults.length > 0) throw new Error(faults.map(({ reason }) => reason).join("\n"));
     const { outputs } = await handler.create(context, { ...inputs });
-    return this.#party(id, place, outputs);
+    return canaryParty(this.#options, id, place, outputs);
   }
 
   /** Whether the platform still has the server, and the registry the pool. */
@@ -245,51 +243,4 @@ export class Canaries {
       readOnlyPassword: password(),
     };
   }
-
-  #party(id: string, { store, server: name, pool }: Place, outputs: object): Party {
-    const { platform, embedded } = this.#options;
-    if (pool !== undefined) {
-      const server = serverOf(platform.postgres, name);
-      const at = { name, server, embedded: isEmbedded(embedded, store, server) };
-      return { id, canary: true, postgres: poolCanaryParty(outputs as PoolTenantInputs, at) };
-    }
-    if (store === "postgres") {
-      const server = serverOf(platform.postgres, name);
-      const { password, readOnlyPassword } = outputs as SchemaInputs;
-      const names = postgresNames(canaryPrefix, id);
-      const place = { name, server, embedded: isEmbedded(embedded, store, server), names, password, readOnlyPassword };
-      return { id, canary: true, postgres: place };
-    }
-    if (store === "redis") {
-      const server = serverOf(platform.redis, name);
-      const { password } = outputs as AclUserInputs;
-      const names = redisNames(canaryPrefix, id, { cluster: server.topology === "cluster" });
-      return {
-        id,
-        canary: true,
-        redis: { name, server, embedded: isEmbedded(embedded, store, server), names, password },
-      };
-    }
-    if (store === "neo4j") {
-      const server = serverOf(platform.neo4j, name);
-      const { uri, loginUser: username, password } = outputs as Neo4jDatabaseOutputs;
-      const login = { uri, username, password, names: neo4jNames(canaryPrefix, id) };
-      return { id, canary: true, neo4j: { name, server, embedded: isEmbedded(embedded, store, server), ...login } };
-    }
-    const server = serverOf(platform.storage, name);
-    const { accessKeyId, secretAccessKey } = outputs as PrefixOutputs;
-    const key = { accessKeyId, secretAccessKey };
-    const names = storageNames(canaryPrefix, id);
-    return {
-      id,
-      canary: true,
-      storage: { name, server, embedded: isEmbedded(embedded, store, server), names, ...key },
-    };
-  }
-}
-
-function serverOf<S>(servers: Readonly<Record<string, S>>, name: string): S {
-  const server = servers[name];
-  if (server === undefined) throw new Error(`the platform has no server "${name}"`);
-  return server;
 }

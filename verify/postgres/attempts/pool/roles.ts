@@ -118,7 +118,7 @@ export const poolRoleRecipes: readonly Recipe[] = [
     manual("sql-createpolicy"),
     (scene) =>
       `SELECT count(*) FROM pg_catalog.pg_policy p JOIN ${relations(scene).replace(" WHERE ", " ON c.oid = p.polrelid AND ")}
-        WHERE p.polname <> 'tenant_isolation' OR pg_get_expr(p.polqual, p.polrelid) !~ 'tenant_id = \\( SELECT [a-z0-9_."]*current_tenant_id\\(\\)'
+        WHERE p.polname <> 'tenant_isolation' OR pg_get_expr(p.polqual, p.polrelid) !~ 'tenant_id = \\( SELECT [^ ]*current_tenant_id\\(\\)'
           OR pg_get_expr(p.polwithcheck, p.polrelid) IS DISTINCT FROM pg_get_expr(p.polqual, p.polrelid)`,
     (scene) =>
       `CREATE TABLE ${inPool(scene, newName)} (tenant_id uuid); CREATE POLICY ${newName} ON ${inPool(scene, newName)} USING (true)`,
