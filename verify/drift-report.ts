@@ -4,6 +4,7 @@ import type { Finding } from "../provider/finding.ts";
 import { identifier } from "../provider/postgres/quote.ts";
 import { quote } from "../provider/neo4j/cypher.ts";
 import { expiryOf, isCanaryId } from "./canary/id.ts";
+import { canaryRow } from "./orphans/postgres.ts";
 import type { DriftReport, PlaceDrift } from "./drift.ts";
 import type { Orphan } from "./orphans/orphan.ts";
 
@@ -17,9 +18,17 @@ export function canaryOf({ name }: Orphan): string | undefined {
 }
 
 /** Catalogue entries are named by their id alone, which a tenant's could be like. */
+/** A member's logins tell a canary from a tenant whose id has the same form. */
+function memberCanary({ kind, name, detail }: Orphan): string | undefined {
+  const id = name.slice(name.indexOf("/") + 1);
+  return kind === "pool member" && isCanaryId(id) && detail.includes(` ${canaryPrefix}_`) ? id : undefined;
+}
+
 export function isCanary(orphan: Orphan): boolean {
-  if (orphan.kind !== "catalogue entry") return canaryOf(orphan) !== undefined;
-  return isCanaryId(orphan.name) && orphan.detail.includes(`schema ${canaryPrefix}_`);
+  const { kind, name, detail } = orphan;
+  if (kind === "pool member") return memberCanary(orphan) !== undefined;
+  if (kind !== "catalogue entry") return canaryOf(orphan) !== undefined;
+  return isCanaryId(name) && (detail.includes(`schema ${canaryPrefix}_`) || detail.includes(canaryRow));
 }
 
 const who: Readonly<Record<Finding["mend"], string>> = {
@@ -74,7 +83,7 @@ function place({ store, server, kind, name }: Orphan): string {
 }
 
 function expiry(orphan: Orphan): string {
-  const id = canaryOf(orphan) ?? orphan.name;
+  const id = memberCanary(orphan) ?? canaryOf(orphan) ?? orphan.name;
   return new Date(expiryOf(id)).toISOString();
 }
 
@@ -97,6 +106,7 @@ export function removalOf({ store, kind, name }: Orphan): string[] {
       return [`DROP SCHEMA ${identifier(name)} CASCADE;  -- deletes its rows: back them up first`];
     case "role":
       return [`REASSIGN OWNED BY … ; DROP OWNED BY ${identifier(name)}; DROP ROLE ${identifier(name)};`];
+    case "pool member":
     case "catalogue entry":
       return [`-- put the tenant back into the registry, or have its stack remove it by \`state: offboarding\``];
     case "ACL user":

@@ -112,6 +112,37 @@ describe("orphans of PostgreSQL", () => {
     await asAdmin(`DROP DATABASE "${prefix}_stray"`);
   });
 
+  test("a member that no tenant is, and the schema and roles of a pool that the state does not know, are told", async () => {
+    const poolDeps = poolDependencies();
+    const pool = await makePool(poolDeps);
+    const [kept, lost] = [pool.tenant("kept"), pool.tenant("lost")];
+    await joinPool(poolDeps, kept);
+    await joinPool(poolDeps, lost);
+    await poolDeps.pools.close();
+    const common = { name: "main", server, tenants: [{ prefix: "tenant", id: kept.tenant }], prefixes: ["tenant"] };
+    const known = await postgresOrphans({ ...common, pools: [kept.schema] });
+    expect(known.incomplete).toEqual([]);
+    const members = known.orphans.filter(({ kind, name }) => kind === "pool member" && name.startsWith(kept.schema));
+    expect(members).toEqual([
+      {
+        ...{ store: "postgres", server: "main", kind: "pool member", name: `${kept.schema}/${lost.tenant}` },
+        detail: `active, logins ${lost.appRole}, ${lost.readOnlyRole}; marked as tenant ${lost.tenant} of the stack tenancy/test`,
+      },
+    ]);
+    expect(members.map(isCanary)).toEqual([false]);
+    expect(namesOf(known.orphans, "role")).not.toContain(kept.ownerRole);
+
+    const unknown = await postgresOrphans({ ...common, tenants: [] });
+    expect(namesOf(unknown.orphans, "schema")).toContain(kept.schema);
+    expect(namesOf(unknown.orphans, "role")).toEqual(
+      expect.arrayContaining([kept.ownerRole, kept.poolAppRole, kept.poolReadOnlyRole, kept.appRole]),
+    );
+    // Another stack's pool is the other stack's, roles included.
+    const others = await postgresOrphans({ ...common, tenants: [], origin: { project: "other", stack: "stack" } });
+    expect(namesOf(others.orphans, "schema")).not.toContain(kept.schema);
+    expect(namesOf(others.orphans, "role")).not.toContain(kept.ownerRole);
+  });
+
   test("a pool, its roles and its tenants' logins are no orphans while a tenant or the stack knows them", async () => {
     const poolDeps = poolDependencies();
     const pool = await makePool(poolDeps);
@@ -124,7 +155,9 @@ describe("orphans of PostgreSQL", () => {
       orphans.filter(({ name }) => names.includes(name) || name === tenant.tenant).map(({ name }) => name);
     expect(of(await search([{ prefix: "tenant", id: tenant.tenant }]))).toEqual([]);
     expect(of(await search([], { project: "tenancy", stack: "another" }))).toEqual([]);
-    expect(of(await search([]))).toEqual([tenant.tenant, tenant.appRole, tenant.readOnlyRole, tenant.schema]);
+    expect(of(await search([]))).toEqual([
+      ...[tenant.tenant, tenant.poolAppRole, tenant.ownerRole, tenant.appRole, tenant.readOnlyRole, tenant.schema],
+    ]);
     const empty = postgresOrphans({ name: "main", server, tenants: [], pools: [tenant.schema], prefixes: ["tenant"] });
     expect(of(await empty)).toEqual([tenant.tenant, tenant.appRole, tenant.readOnlyRole]);
   });

@@ -56,7 +56,7 @@ async function left(id: string): Promise<unknown[]> {
     `SELECT rolname::text AS name FROM pg_roles WHERE rolname LIKE '${login}%'
      UNION ALL SELECT tenant FROM "${pool.inputs.schema}".tenancy_members WHERE tenant = '${name}'
      UNION ALL SELECT login FROM "${pool.inputs.schema}".tenancy_logins WHERE login LIKE '${login}%'
-     UNION ALL SELECT name FROM "${pool.inputs.schema}".authors WHERE name = 'canary'
+     UNION ALL SELECT name FROM "${pool.inputs.schema}".authors WHERE name LIKE 'canary-%'
      UNION ALL SELECT id FROM platform.tenants WHERE id = '${name}'
      UNION ALL SELECT tenant FROM platform.events WHERE tenant = '${name}'`,
   );

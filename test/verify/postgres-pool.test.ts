@@ -9,6 +9,7 @@ import { postgresProbe } from "../../verify/postgres/probe.ts";
 import { attack, type Ground, idsOf, startGround, type Tenant } from "./postgres-support.ts";
 
 const root = resolve(import.meta.dirname, "../..");
+const builtIn = ["glyph-foundry", "kato"];
 let templates: string;
 let ground: Ground;
 let acme: Tenant;
@@ -20,7 +21,9 @@ const probe = postgresProbe();
 beforeAll(async () => {
   templates = await mkdtemp(join(tmpdir(), "tenancy-templates-"));
   await cp(join(root, "test/verify/fixture/shelf"), join(templates, "shelf"), { recursive: true });
-  await cp(join(root, "templates/knowledge-graph"), join(templates, "knowledge-graph"), { recursive: true });
+  for (const name of ["knowledge-graph", ...builtIn]) {
+    await cp(join(root, "templates", name), join(templates, name), { recursive: true });
+  }
   ground = await startGround(templates);
   const member = await ground.providePool("shelf", "shelf");
   acme = await member("acme");
@@ -449,6 +452,18 @@ describe("an intact pool", () => {
     const back = (await attack(probe, canary, bridge)).filter(({ verdict }) => verdict !== "not made");
     expect(brief(back.filter(({ verdict }) => verdict !== "denied as expected"))).toEqual([]);
     expect(idsOf(back, "LEAK")).toEqual([]);
+  });
+});
+
+describe("the built-in templates", () => {
+  test.each(builtIn)("%s takes a canary's rows in a pool, and keeps its members apart", async (name) => {
+    const member = await ground.providePool(name, name);
+    const own = await member(`${name}-a`);
+    const other = await member(`abcde-${randomBytes(4).toString("hex")}`, true);
+    await probe.furnish(other);
+    const results = await attack(probe, own, other);
+    expect(brief(results.filter(({ verdict }) => verdict !== "denied as expected"))).toEqual([]);
+    expect(brief(results.filter(({ control }) => control?.kind !== "proven"))).toEqual([]);
   });
 });
 

@@ -13,6 +13,7 @@ export type OrphanKind =
   | "database"
   | "schema"
   | "role"
+  | "pool member"
   | "catalogue entry"
   // Redis
   | "ACL user"

@@ -9,6 +9,7 @@ import { isTombstone, type Origin } from "../../provider/postgres/catalogue.ts";
 import { PostgresPools, type Session } from "../../provider/postgres/pool.ts";
 import { databaseOrphans } from "./databases.ts";
 import { counted, describeMark, isOthers, type MarkedSearch } from "./marks.ts";
+import { memberOrphans } from "./pool-members.ts";
 import { defaultLimit, inOrder, knownNames, type Orphan, type OrphanList } from "./orphan.ts";
 
 export interface PostgresOrphanSearch extends MarkedSearch<PostgresServer> {
@@ -41,6 +42,8 @@ interface Row {
   readonly tier: string | null;
   readonly prefix: string | null;
   readonly status: string;
+  /** Whether it is a canary of a verification run. */
+  readonly canary: boolean;
   readonly project: string;
   readonly stack: string;
   readonly since: string;
@@ -52,6 +55,9 @@ interface Facts {
   readonly schemas: readonly LiveSchema[];
   readonly roles: readonly LiveRole[];
 }
+
+/** How the catalogue entry of a canary in a pool is told from a tenant's. */
+export const canaryRow = "of a verification run";
 
 /** Names of the platform itself and of the server. */
 const ownSchemas = ["public", "extensions", "platform", "information_schema"];
@@ -73,7 +79,7 @@ const factsSql = `SELECT json_build_object(
 ) AS facts`;
 
 const rowsSql = `SELECT coalesce(json_agg(json_build_object('id', id, 'schema', schema_name, 'tier', tier,
-  'prefix', prefix, 'status', status,
+  'prefix', prefix, 'status', status, 'canary', external_id = 'canary-' || id,
   'project', project, 'stack', stack, 'since', state_since, 'server', placement->>'postgres') ORDER BY id), '[]')::text AS rows FROM platform.tenants`;
 
 /** @throws ProviderError when the server cannot be asked */
@@ -126,11 +132,15 @@ export async function findOrphans(session: Session, search: PostgresOrphanSearch
   if (facts.schemas.length > limit || facts.roles.length > limit) {
     incomplete.push(`there are more than ${limit} schemas or roles: the rest was not looked at`);
   }
+  const members = await memberOrphans(session, [...pools], search);
+  incomplete.push(...members.incomplete);
+  const listed = facts.schemas.slice(0, limit);
   return {
     orphans: inOrder([
+      ...members.orphans,
       ...(await databaseOrphans(session, search, (name) => looksLikeTenants(name, search.prefixes))),
-      ...schemaOrphans(facts.schemas.slice(0, limit), rows, search),
-      ...roleOrphans(facts.roles.slice(0, limit), search),
+      ...schemaOrphans(listed, rows, search),
+      ...roleOrphans(facts.roles.slice(0, limit), listed, search),
       ...(await rowOrphans(session, rows ?? [], search)),
     ]),
     incomplete,
@@ -148,6 +158,9 @@ function poolsOf(rows: readonly Row[], { tenants }: PostgresOrphanSearch): strin
 function rolesOf(schema: string): string[] {
   return ["owner", "app", "ro"].map((end) => `${schema}_${end}`);
 }
+
+/** Roles of a pool, with the pool's schema. */
+const poolRole = /^(pool_.+)_(?:owner|app|ro)$/;
 
 /** A pool's tenants have logins whose names do not come from the schema's. */
 function poolLogins({ id, tier, prefix }: Row): string[] {
@@ -171,7 +184,8 @@ function schemaOrphans(
 ): Orphan[] {
   return schemas.flatMap(({ name, owner, comment, tables, bytes }) => {
     const mark = parseMark(comment);
-    if (isOthers(mark, origin) || (mark === undefined && !looksLikeTenants(name, prefixes))) return [];
+    const ours = looksLikeTenants(name, prefixes) || (poolRole.test(owner) && owner === `${name}_owner`);
+    if (isOthers(mark, origin) || (mark === undefined && !ours)) return [];
     const row = rows?.find((one) => one.schema === name);
     const held = `${counted(tables, "table")}, about ${Math.ceil(bytes / 1024)} kB, owner ${owner}`;
     const entry = row === undefined ? "no catalogue entry" : `catalogue entry ${row.id} is ${row.status}`;
@@ -179,9 +193,18 @@ function schemaOrphans(
   });
 }
 
-function roleOrphans(roles: readonly LiveRole[], { name: server, prefixes }: PostgresOrphanSearch): Orphan[] {
+function roleOrphans(
+  roles: readonly LiveRole[],
+  schemas: readonly LiveSchema[],
+  { name: server, prefixes, origin }: PostgresOrphanSearch,
+): Orphan[] {
+  // Roles carry no mark: those of another stack's pool are known by its schema.
+  const foreign = new Set(
+    schemas.filter(({ comment }) => isOthers(parseMark(comment), origin)).map(({ name }) => name),
+  );
   return roles.flatMap(({ name, login, superuser, connects }) => {
-    const ours = looksLikeTenants(name, prefixes);
+    const pool = poolRole.exec(name)?.[1];
+    const ours = looksLikeTenants(name, prefixes) || (pool !== undefined && !foreign.has(pool));
     // A superuser connects to everything: who holds that is not a matter of tenants.
     if (!ours && (!connects || superuser)) return [];
     const may = [login ? "may log in" : "may not log in", ...(connects ? ["may connect to the shared database"] : [])];
@@ -213,7 +236,8 @@ async function rowOrphans(
     const detail = lost
       ? `${status}, and its schema ${schema} is not there`
       : `${status}, of the stack ${row.project}/${row.stack}, ` +
-        `${schema === null ? "without a schema" : `schema ${schema}`}, and no tenant that is known`;
+        `${schema === null ? "without a schema" : `schema ${schema}`}, ` +
+        (row.canary ? canaryRow : "and no tenant that is known");
     return [
       { store: "postgres", server, kind: "catalogue entry", name: id, detail, since: new Date(since).toISOString() },
     ];

@@ -2,19 +2,29 @@
 import { identifier, literal } from "../../provider/postgres/quote.ts";
 import { ProbeError } from "../attempt.ts";
 import type { Lease } from "./connections.ts";
-import { type PoolColumn, poolFacts, type PoolTable } from "./pool-side.ts";
+import { canaryWord, type PoolColumn, poolFacts, type PoolTable } from "./pool-side.ts";
 
-/** Texts that CHECKs of templates let through: a word, an address, a key. */
-const words = ["canary", "canary@example.com", "canary:1"];
+/** What CHECKs of templates let through: a word, an address, a key; a port, a small number. */
+interface Values {
+  readonly text: string;
+  readonly number: string;
+}
+
+function valuesFor(word: string): Values[] {
+  return [word, `${word}@example.com`, `${word}:1`].flatMap((text) =>
+    ["(1024 + floor(random() * 30000))::int", "1"].map((number) => ({ text, number })),
+  );
+}
 
 /** A value by its type; undefined for a type that is not known. */
-function valueOf({ type, category }: PoolColumn, word: string): string | undefined {
+function valueOf({ type, category }: PoolColumn, { text, number }: Values): string | undefined {
   const name = type.replace(/^.*\./, "");
   if (category === "E") return `(enum_range(NULL::${type}))[1]`;
-  if (category === "S") return literal(word);
-  if (category === "N") return "1";
+  if (category === "S") return literal(text);
+  if (category === "N") return number;
   if (category === "B") return "true";
-  if (category === "D") return "now()";
+  if (category === "D") return "now() + interval '1 day'";
+  if (category === "T") return "interval '1 day'";
   if (category === "A") return "'{}'";
   if (name === "uuid") return "gen_random_uuid()";
   if (name === "json" || name === "jsonb") return "'{}'";
@@ -22,23 +32,31 @@ function valueOf({ type, category }: PoolColumn, word: string): string | undefin
   return undefined;
 }
 
-function insertSql(schema: string, { name, columns, references }: PoolTable, word: string): string | undefined {
-  const inside = (table: string) => `${identifier(schema)}.${identifier(table)}`;
+function insertSql(schema: string, table: PoolTable, word: string, values: Values): string | undefined {
+  const inside = (name: string) => `${identifier(schema)}.${identifier(name)}`;
+  const has = `to_jsonb(tenancy_row)::text LIKE ${literal(`%${word}%`)}`;
   const parents = new Map(
-    references.flatMap(({ table, pairs }) =>
-      table === name
+    table.references.flatMap(({ table: parent, pairs }) =>
+      parent === table.name
         ? []
-        : pairs.map(({ column, to }) => [column, `(SELECT ${identifier(to)} FROM ${inside(table)} LIMIT 1)`]),
+        : pairs.map(({ column, to }) => [
+            column,
+            `(SELECT ${identifier(to)} FROM ${inside(parent)} tenancy_row ORDER BY ${has} DESC LIMIT 1)`,
+          ]),
     ),
   );
-  const given = columns
+  const given = table.columns
     .filter((column) => column.name !== "tenant_id" && (column.needed || parents.has(column.name)))
-    .map((column) => ({ name: column.name, value: parents.get(column.name) ?? valueOf(column, word) }));
+    .map((column) => ({ column, value: parents.get(column.name) ?? valueOf(column, values) }));
   if (given.some(({ value }) => value === undefined)) return undefined;
-  const into = given.length === 0 ? "DEFAULT VALUES" : `(${given.map((one) => identifier(one.name)).join(", ")})`;
-  if (given.length === 0) return `INSERT INTO ${inside(name)} ${into}`;
-  const values = given.map(({ value }) => String(value)).join(", ");
-  return `INSERT INTO ${inside(name)} ${into} SELECT ${values} WHERE NOT EXISTS (SELECT FROM ${inside(name)})`;
+  if (given.length === 0) return `INSERT INTO ${inside(table.name)} DEFAULT VALUES`;
+  const names = given.map(({ column }) => identifier(column.name)).join(", ");
+  // Rows of a seed are every member's: the canary gets one of its own beside them.
+  const own = given.some(({ column }) => column.category === "S") ? `WHERE ${has}` : "";
+  return (
+    `INSERT INTO ${inside(table.name)} (${names}) SELECT ${given.map(({ value }) => String(value)).join(", ")} ` +
+    `WHERE NOT EXISTS (SELECT FROM ${inside(table.name)} tenancy_row ${own})`
+  );
 }
 
 /**
@@ -47,14 +65,15 @@ function insertSql(schema: string, { name, columns, references }: PoolTable, wor
  * @param lease - of the canary's application
  * @throws ProbeError when no table with a key of its own took a row
  */
-export async function furnishPool(lease: Lease, schema: string): Promise<void> {
+export async function furnishPool(lease: Lease, schema: string, tenantId: string): Promise<void> {
+  const word = canaryWord(tenantId);
   const { tables } = await poolFacts(lease, schema);
   const writable = tables.filter((table) => table.writable);
   // Parents first, however they are named: a table whose parent is still empty is tried again.
   for (let pass = 0; pass < 3; pass += 1) {
     for (const table of writable) {
-      for (const word of words) {
-        const sql = insertSql(schema, table, word);
+      for (const values of valuesFor(word)) {
+        const sql = insertSql(schema, table, word, values);
         const answer = sql === undefined ? undefined : await lease.send(sql);
         if (answer?.kind === "lost") throw new ProbeError(answer.reason);
         if (answer?.kind === "done") break;

@@ -121,12 +121,26 @@ export async function findPoolSide(lease: Lease, party: PostgresParty, isCanary:
   const { tables, partition, view } = await poolFacts(lease, names.schema);
   const filled = new Set(await filledTables(lease, names.schema, tables));
   const place = { ...pool, application: server.application?.user ?? missingName };
-  const rank = (table: PoolTable) => (filled.has(table.name) ? 0 : 100) + table.references.length;
-  const [main] = tables
+  const word = canaryWord(pool.tenantId);
+  const rank = (table: PoolTable) =>
+    (filled.has(table.name) ? 0 : 100) + (table.keyDefaults ? 0 : 10) + table.references.length;
+  const keyed = tables
     .filter(({ writable, keys }) => writable && keys.length > 0)
     .sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
-  const children = tables.filter(
-    ({ name, writable, references }) => writable && references.length > 0 && filled.has(name),
+  const rows = new Map<string, string>();
+  for (const { name } of isCanary ? keyed : []) rows.set(name, await rowOf(lease, names.schema, name, word));
+  // What a seed writes, every member has: only a row of its own tells whose key is taken.
+  const isOwn = ({ name }: PoolTable) => rows.get(name)?.includes(word) === true;
+  const main = keyed.find(isOwn) ?? keyed[0];
+  const makesKey = (name: string, column: string) =>
+    tables.some((table) => table.name === name && table.keyDefaults && table.keys.includes(column));
+  const children = keyed.filter(
+    (table) =>
+      table.references.length > 0 &&
+      filled.has(table.name) &&
+      table.references.every(
+        (to) => to.table !== table.name && (isOwn(table) || to.pairs.every((pair) => makesKey(to.table, pair.to))),
+      ),
   );
   const child = children.find(({ keyDefaults }) => keyDefaults) ?? children[0];
   return {
@@ -135,23 +149,25 @@ export async function findPoolSide(lease: Lease, party: PostgresParty, isCanary:
     table: main?.name ?? missingName,
     keys: main?.keys ?? [missingName],
     columns: main?.columns.filter(({ insertable }) => insertable).map(({ name }) => name) ?? [missingName],
-    row: isCanary && main !== undefined ? await rowOf(lease, names.schema, main.name) : "",
-    child: isCanary && child !== undefined ? await written(lease, names.schema, child) : undefined,
+    row: rows.get(main?.name ?? "") ?? "",
+    child: isCanary && child !== undefined ? written(child, rows.get(child.name) ?? "") : undefined,
     partition: partition ?? missingName,
     view: view ?? missingName,
     filled: filled.size > 0,
   };
 }
 
+/** What stands in the texts of a canary's own rows, and in no other member's. */
+export function canaryWord(tenantId: string): string {
+  return `canary-${tenantId.slice(0, 8)}`;
+}
+
 /** A row of a child under a new key of its own, where the table makes one. */
-async function written(lease: Lease, schema: string, child: PoolTable): Promise<Written> {
+function written(child: PoolTable, row: string): Written {
   const referring = new Set(child.references.flatMap(({ pairs }) => pairs.map(({ column }) => column)));
-  const columns = child.columns
-    .filter(
-      ({ name, insertable }) => insertable && !(child.keyDefaults && child.keys.includes(name) && !referring.has(name)),
-    )
-    .map(({ name }) => name);
-  return { table: child.name, columns, row: await rowOf(lease, schema, child.name) };
+  const isNewKey = (name: string) => child.keyDefaults && child.keys.includes(name) && !referring.has(name);
+  const columns = child.columns.filter(({ name, insertable }) => insertable && !isNewKey(name)).map(({ name }) => name);
+  return { table: child.name, columns, row };
 }
 
 async function filledTables(lease: Lease, schema: string, tables: readonly PoolTable[]): Promise<string[]> {
@@ -165,8 +181,10 @@ async function filledTables(lease: Lease, schema: string, tables: readonly PoolT
   return JSON.parse(text ?? "[]") as string[];
 }
 
-async function rowOf(lease: Lease, schema: string, table: string): Promise<string> {
-  const sql = `SELECT (SELECT to_jsonb(t)::text FROM ${identifier(schema)}.${identifier(table)} t LIMIT 1)`;
+/** One that has the word, where there is one. A column may have the name of a shorter alias. */
+async function rowOf(lease: Lease, schema: string, table: string, word: string): Promise<string> {
+  const order = `to_jsonb(tenancy_row)::text LIKE ${literal(`%${word}%`)} DESC`;
+  const sql = `SELECT (SELECT to_jsonb(tenancy_row)::text FROM ${identifier(schema)}.${identifier(table)} tenancy_row ORDER BY ${order} LIMIT 1)`;
   return (await one(lease, sql, `no row of ${schema}.${table} can be read`)) ?? "";
 }
 

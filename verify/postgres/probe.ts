@@ -65,7 +65,7 @@ class PostgresProbe implements StoreProbe {
     const lease = await this.#connections.acquire(server, { user: names.appRole, password });
     try {
       if (pool !== undefined) {
-        await furnishPool(lease, names.schema);
+        await furnishPool(lease, names.schema, pool.tenantId);
         return;
       }
       const answer = await lease.send(furniture);

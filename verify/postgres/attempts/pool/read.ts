@@ -202,8 +202,8 @@ export const poolReadRecipes: readonly Recipe[] = [
     // Of a pool without a view.
     expected: ["nothing", "42P01"],
     sql: (scene) => {
-      const count = `count(*) FILTER (WHERE to_jsonb(v)->>'tenant_id' = ${victimId(scene)})`;
-      return `SELECT nullif(${count}, 0) FROM ${inPool(scene, placeOf(scene.victim).view)} v`;
+      const count = `count(*) FILTER (WHERE to_jsonb(tenancy_row)->>'tenant_id' = ${victimId(scene)})`;
+      return `SELECT nullif(${count}, 0) FROM ${inPool(scene, placeOf(scene.victim).view)} tenancy_row`;
     },
     needs: "view",
     control: "victim",
