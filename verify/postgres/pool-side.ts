@@ -137,7 +137,7 @@ export async function findPoolSide(lease: Lease, party: PostgresParty, isCanary:
   const children = keyed.filter(
     (table) =>
       table.references.length > 0 &&
-      filled.has(table.name) &&
+      refersTo(table, rows.get(table.name)) &&
       table.references.every(
         (to) => to.table !== table.name && (isOwn(table) || to.pairs.every((pair) => makesKey(to.table, pair.to))),
       ),
@@ -160,6 +160,13 @@ export async function findPoolSide(lease: Lease, party: PostgresParty, isCanary:
 /** What stands in the texts of a canary's own rows, and in no other member's. */
 export function canaryWord(tenantId: string): string {
   return `canary-${tenantId.slice(0, 8)}`;
+}
+
+/** A foreign key of which a part is NULL asks for nothing. */
+function refersTo({ references }: PoolTable, row: string | undefined): boolean {
+  if (row === undefined || row === "") return false;
+  const values = JSON.parse(row) as Readonly<Record<string, unknown>>;
+  return references.every(({ pairs }) => pairs.every(({ column }) => (values[column] ?? null) !== null));
 }
 
 /** A row of a child under a new key of its own, where the table makes one. */

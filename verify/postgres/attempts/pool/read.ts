@@ -112,6 +112,8 @@ export const poolReadRecipes: readonly Recipe[] = [
     source: cve("2024-10976"),
     between: "pool",
     asks: true,
+    // A generic plan is what is kept; and the text of what is prepared goes with its connection.
+    options: () => "-c plan_cache_mode=force_generic_plan",
     sql: (scene) =>
       `DEALLOCATE ALL; PREPARE ${newName} (uuid) AS ${seesVictim(scene).replaceAll(victimId(scene), "$1")}; ` +
       `SET LOCAL app.tenant_id = ${victimId(scene)}; EXECUTE ${newName} (${victimId(scene)})`,
