@@ -2,11 +2,11 @@
 import { type CallContext, ProviderError } from "../handler.ts";
 import type { PoolInputs } from "../inputs.ts";
 import type { Mark } from "../mark.ts";
+import { mendAsAdministrator } from "./administrator.ts";
 import { leading } from "./applied.ts";
 import { changeLock, eventSql } from "./catalogue.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import type { Difference } from "./difference.ts";
-import type { Task } from "./faults.ts";
 import type { Live } from "./live.ts";
 import type { Session } from "./pool.ts";
 import { grantApplicationSql } from "./drift-roles.ts";
@@ -178,7 +178,7 @@ export async function bringPool(
   session: Session,
   { inputs, template, mark, event }: Bringing,
 ): Promise<RenderedFile | undefined> {
-  await mendAsAdministrator(dependencies, session, inputs, template);
+  await mendOutside(dependencies, session, inputs, template);
   await session.script(begin);
   const found = await look(dependencies, session, inputs);
   const missing = missingFiles(found.live, template.files, inputs.pool);
@@ -193,8 +193,8 @@ export async function bringPool(
   return missing[files.length];
 }
 
-/** Differences that only an administrator may mend are mended by the configured one, else told. */
-async function mendAsAdministrator(
+/** Differences that only an administrator may mend, before everything else. */
+async function mendOutside(
   dependencies: PostgresDependencies,
   session: Session,
   inputs: PoolInputs,
@@ -207,16 +207,8 @@ async function mendAsAdministrator(
   const statements = poolDifferences(seen, inputs, dependencies, template).flatMap(
     ({ asAdministrator }) => asAdministrator ?? [],
   );
-  if (statements.length === 0) return;
-  const { admin, database } = pools.server(inputs.server);
-  if (admin === undefined) {
-    throw new ProviderError(
-      `${subjectOf(inputs.pool)}: PostgreSQL schema "${inputs.schema}" was changed from outside in a way that only an ` +
-        `administrator can mend. Run this in the database ${database}:\n${statements.join("\n")}`,
-    );
-  }
-  const task: Task = { subject: subjectOf(inputs.pool), doing: "mending as the administrator" };
-  await pools.runAs(inputs.server, admin, task, (one) => one.script(`BEGIN;\n${statements.join("\n")}\nCOMMIT;`));
+  const object = `PostgreSQL schema "${inputs.schema}"`;
+  await mendAsAdministrator(pools, { server: inputs.server, subject: subjectOf(inputs.pool), object }, statements);
 }
 
 function markSql(inputs: PoolInputs, mark: Mark): string {

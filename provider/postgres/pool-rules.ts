@@ -114,20 +114,3 @@ function routineFaults({ routines }: PoolCatalogue, place: Pick<PoolPlace, "sche
     .filter(({ signature, definer }) => definer && !own.has(signature))
     .map(({ signature }) => `the function ${signature} is SECURITY DEFINER: it would read past the policies`);
 }
-
-/**
- * Tables in the order in which a tenant's rows are removed: whoever points to another comes first. Tables of a circle are
- * next to each other.
- */
-export function childrenFirst(tables: readonly string[], keys: readonly PoolKey[]): string[] {
-  const ordered: string[] = [];
-  const open = new Set(tables);
-  const place = (table: string, path: ReadonlySet<string>) => {
-    if (!open.has(table) || path.has(table)) return;
-    const further = new Set([...path, table]);
-    for (const key of keys.filter(({ target }) => target === table)) place(key.table, further);
-    if (open.delete(table)) ordered.push(table);
-  };
-  for (const table of tables) place(table, new Set());
-  return ordered;
-}

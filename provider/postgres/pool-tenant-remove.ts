@@ -13,7 +13,8 @@ import { strangersText } from "./pool-tenant-drift.ts";
 import { type LivePoolTenant, memberOf, readPoolTenant } from "./pool-tenant-live.ts";
 import { deleteBatch, deleteTogether, dropVectorIndexes, openTransactions } from "./pool-tenant-erase.ts";
 import { asOwnerOf, countRows, foreignKeysOf, removalOrder, tablesOf, tableWithRows } from "./pool-tenant-rows.ts";
-import { closePoolTenantScript, leaveScript, lockTimeout } from "./pool-tenant-script.ts";
+import { closePoolTenantScript, leaveScript } from "./pool-tenant-script.ts";
+import { lockTimeout } from "./script.ts";
 import type { PostgresPools, Session } from "./pool.ts";
 import { endSessions } from "./sessions.ts";
 

@@ -4,11 +4,12 @@ import type { BackupWaiver, PoolTenantInputs } from "../inputs.ts";
 import type { Mark } from "../mark.ts";
 import { changeLock, eventSql, recordRemovalSql, recordSchemaSql } from "./catalogue.ts";
 import { type Difference, searchPath } from "./drift.ts";
+import { createLoginsSql, searchPathsSql, type Verifiers } from "./logins.ts";
 import type { LivePoolTenant } from "./pool-tenant-live.ts";
 import { contextSql, joinGroupSql, loginSql, memberSql, removeMemberSql } from "./pool-sql.ts";
 import { placeOf } from "./pool-tenant-rows.ts";
 import { identifier, identifiers, integer, literal } from "./quote.ts";
-import { setRole, type Verifiers } from "./script.ts";
+import { lockTimeout, setRole } from "./script.ts";
 
 /** A file of the template's `seed/` with its placeholders filled in. */
 export interface Seed {
@@ -16,8 +17,6 @@ export interface Seed {
   readonly sha256: string;
   readonly sql: string;
 }
-
-export const lockTimeout = "SET LOCAL lock_timeout = '10s';";
 
 /** What the seeds of a tenant are noted under: several tenants fill one schema. */
 export function seededSchema(inputs: Pick<PoolTenantInputs, "schema" | "tenant">): string {
@@ -33,21 +32,14 @@ export function joinScript(
   const database = identifier(options.server.database);
   const logins = identifiers([appRole, readOnlyRole]);
   const open = inputs.state === "active";
-  const login = (name: string, limit: number, verifier: string) =>
-    `CREATE ROLE ${identifier(name)} ${open ? "LOGIN" : "NOLOGIN"} NOINHERIT NOBYPASSRLS ` +
-    `CONNECTION LIMIT ${integer(limit)} PASSWORD ${literal(verifier)};`;
   return [
-    // Nobody needs to take a login's place; the server walks every such membership after each change of roles.
-    "BEGIN; SET LOCAL createrole_self_grant = '';",
-    login(appRole, inputs.connectionLimit, options.verifiers.app),
-    login(readOnlyRole, inputs.readOnlyConnectionLimit, options.verifiers.readOnly),
+    "BEGIN;",
+    ...createLoginsSql(inputs, options.verifiers),
     `SELECT ${changeLock};`,
     joinGroupSql(inputs.poolAppRole, appRole),
     joinGroupSql(inputs.poolReadOnlyRole, readOnlyRole),
     ...(open ? [`GRANT CONNECT ON DATABASE ${database} TO ${logins};`] : []),
-    ...[appRole, readOnlyRole].map(
-      (role) => `ALTER ROLE ${identifier(role)} IN DATABASE ${database} SET search_path = ${searchPath(inputs)};`,
-    ),
+    ...searchPathsSql(inputs, options.server.database),
     setRole(inputs.ownerRole),
     ...bondsSql(inputs, options.mark),
     "SET LOCAL ROLE NONE;",

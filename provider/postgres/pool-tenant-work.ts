@@ -2,9 +2,11 @@
 import { type CallContext, ProviderError } from "../handler.ts";
 import type { PoolTenantInputs, PoolTenantOutputs } from "../inputs.ts";
 import { assertAdoptable, isInstance, type Mark, parseMark } from "../mark.ts";
+import { mendAsAdministrator } from "./administrator.ts";
 import { locate } from "./applied.ts";
 import type { PostgresDependencies } from "./dependencies.ts";
 import type { Task } from "./faults.ts";
+import { type Verifiers, verifiersOf } from "./logins.ts";
 import { renderSeeds } from "./pool-tenant-check.ts";
 import { poolTenantDifferences, strangersText } from "./pool-tenant-drift.ts";
 import { isThere, type LivePoolTenant, memberOf, readPoolTenant } from "./pool-tenant-live.ts";
@@ -12,8 +14,6 @@ import { asOwnerOf, tablesOf, tableWithRows } from "./pool-tenant-rows.ts";
 import { fillScript, joinScript, mendPoolTenantScript, seededSchema } from "./pool-tenant-script.ts";
 import type { Session } from "./pool.ts";
 import { assertFree, eventOf } from "./schema-work.ts";
-import { scramVerifier } from "./scram.ts";
-import type { Verifiers } from "./script.ts";
 import { endSessions } from "./sessions.ts";
 
 export interface PoolTenantWork {
@@ -84,21 +84,6 @@ export function poolTenantWork(dependencies: PostgresDependencies): PoolTenantWo
     await mend(session, inputs, live, mark, "adopt", verifiers);
   }
 
-  /** Differences that only an administrator may mend are mended by the configured one, else told. */
-  async function mendAsAdministrator(inputs: PoolTenantInputs, statements: readonly string[]): Promise<void> {
-    const server = pools.server(inputs.server);
-    if (server.admin === undefined) {
-      throw new ProviderError(
-        `tenant ${inputs.tenant}: a login of the pool "${inputs.pool}" was changed from outside in a way that only ` +
-          `an administrator can mend. Run this in the database ${server.database}:\n${statements.join("\n")}`,
-      );
-    }
-    const task = { subject: `tenant ${inputs.tenant}`, doing: "mending as the administrator" };
-    await pools.runAs(inputs.server, server.admin, task, (session) =>
-      session.script(`BEGIN;\n${statements.join("\n")}\nCOMMIT;`),
-    );
-  }
-
   async function mend(
     session: Session,
     inputs: PoolTenantInputs,
@@ -111,7 +96,12 @@ export function poolTenantWork(dependencies: PostgresDependencies): PoolTenantWo
     let found = poolTenantDifferences(live, inputs, server);
     const outside = found.flatMap(({ asAdministrator }) => asAdministrator ?? []);
     if (outside.length > 0) {
-      await mendAsAdministrator(inputs, outside);
+      const place = {
+        server: inputs.server,
+        subject: `tenant ${inputs.tenant}`,
+        object: `a login of the pool "${inputs.pool}"`,
+      };
+      await mendAsAdministrator(pools, place, outside);
       found = poolTenantDifferences(await readPoolTenant(session, inputs), inputs, server);
     }
     await session.script(mendPoolTenantScript(inputs, found, { mark, verifiers, event }));
@@ -147,11 +137,6 @@ export function poolTenantWork(dependencies: PostgresDependencies): PoolTenantWo
       return mark;
     },
   };
-}
-
-async function verifiersOf(inputs: PoolTenantInputs): Promise<Verifiers> {
-  const [app, readOnly] = await Promise.all([scramVerifier(inputs.password), scramVerifier(inputs.readOnlyPassword)]);
-  return { app, readOnly };
 }
 
 /** A table with rows of the tenant beyond its seeds'; undefined where there is none. */

@@ -2,10 +2,10 @@
  * The work on a tenant's schema in one database, the shared one or a database of its own: made in one transaction, taken
  * over where a crashed run left it, and mended. Handlers say which database, and keep their own marks.
  */
-import type { PostgresServer } from "../config.ts";
 import { type CallContext, ProviderError } from "../handler.ts";
 import type { SchemaInputs, SchemaOutputs } from "../inputs.ts";
 import { assertAdoptable, type Mark, parseMark } from "../mark.ts";
+import { mendAsAdministrator } from "./administrator.ts";
 import { assertInstance, filesToApply, leading, locate } from "./applied.ts";
 import { isTombstone, originOf } from "./catalogue.ts";
 import { beginCopy, copyRows, isCopy } from "./copy.ts";
@@ -15,20 +15,12 @@ import { codeOf, type Task } from "./faults.ts";
 import { filesOfNew, renderFiles } from "./files.ts";
 import { assertSource, type RecoveredInputs, takeRecordsSql } from "./database-recover.ts";
 import { type Live, readLive } from "./live.ts";
+import { verifiersOf, type Verifiers } from "./logins.ts";
 import { identifiers } from "./quote.ts";
 import { applyMissing, asksForFilesOnly } from "./migrate.ts";
 import type { Session } from "./pool.ts";
 import { mendShape } from "./schema-read.ts";
-import {
-  createEnd,
-  createInside,
-  createScript,
-  mendScript,
-  type RenderedFile,
-  type ScriptOptions,
-  type Verifiers,
-} from "./script.ts";
-import { scramVerifier } from "./scram.ts";
+import { createEnd, createInside, createScript, mendScript, type RenderedFile, type ScriptOptions } from "./script.ts";
 import { endSessions, findData } from "./sessions.ts";
 
 /** SQLSTATE of a role, a schema or a row of the catalogue that is there already. */
@@ -51,20 +43,12 @@ export interface SchemaWork {
 export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
   const { pools } = dependencies;
 
-  /** Differences that only an administrator may mend are mended by the configured one, else told. */
-  async function mendAsAdministrator(inputs: SchemaInputs, server: PostgresServer, statements: readonly string[]) {
-    if (statements.length === 0) return;
-    if (server.admin === undefined) {
-      throw new ProviderError(
-        `tenant ${inputs.tenant}: PostgreSQL schema "${inputs.schema}" was changed from outside in a way that only ` +
-          `an administrator can mend. Run this in the database ${server.database}:\n${statements.join("\n")}`,
-      );
-    }
-    const task = { subject: `tenant ${inputs.tenant}`, doing: "mending as the administrator" };
-    await pools.runAs(inputs.server, server.admin, task, (session) =>
-      session.script(`BEGIN;\n${statements.join("\n")}\nCOMMIT;`),
+  const mendOutside = ({ server, tenant, schema }: SchemaInputs, statements: readonly string[]) =>
+    mendAsAdministrator(
+      pools,
+      { server, subject: `tenant ${tenant}`, object: `PostgreSQL schema "${schema}"` },
+      statements,
     );
-  }
 
   /**
    * Makes a schema that is there what the inputs ask, with this mark.
@@ -83,7 +67,7 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
     const missing = filesToApply(live, renderFiles(dependencies, inputs), inputs);
     const files = live.schema === null ? await filesOfNew(dependencies, inputs) : leading(missing);
     const outside = differences(live, inputs, server).flatMap(({ asAdministrator }) => asAdministrator ?? []);
-    await mendAsAdministrator(inputs, server, outside);
+    await mendOutside(inputs, outside);
     const now = outside.length > 0 ? await readLive(session, inputs, "full") : live;
     const found = differences(now, inputs, server);
     const options: ScriptOptions = { server, mark, verifiers: passwords, files, event };
@@ -92,9 +76,8 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
     const after = await readLive(session, inputs, "full");
     const left = differences(after, inputs, server);
     if (left.length > 0) {
-      await mendAsAdministrator(
+      await mendOutside(
         inputs,
-        server,
         left.flatMap(({ asAdministrator }) => asAdministrator ?? []),
       );
       await session.script(mendScript(after, inputs, left, { ...options, files: [] }));
@@ -150,7 +133,7 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
     async create(context, inputs, mark) {
       const server = pools.server(inputs.server);
       const files = await filesOfNew(dependencies, inputs);
-      const passwords = await verifiers(inputs);
+      const passwords = await verifiersOf(inputs);
       const look: Task = { subject: `tenant ${inputs.tenant}`, doing: "looking for the schema" };
       const before = await pools.run(inputs.server, look, (session) => readLive(session, inputs, "brief"), context);
       assertFree(before.row, inputs.tenant, context.urn);
@@ -186,7 +169,7 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
 
     async recover(context, inputs, mark) {
       const files = renderFiles(dependencies, inputs);
-      const passwords = await verifiers(inputs);
+      const passwords = await verifiersOf(inputs);
       const task: Task = { subject: `tenant ${inputs.tenant}`, doing: `taking over the schema ${inputs.schema}` };
       const work = async (session: Session) => {
         const live = await readLive(session, inputs, "brief");
@@ -210,7 +193,7 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
       if (asksForFilesOnly(context, outputs, news)) {
         if (await applyMissing(dependencies, context, outputs, news, event)) return mark;
       }
-      const passwords = await verifiers(news);
+      const passwords = await verifiersOf(news);
       const left = await pools.run(
         news.server,
         { subject: `tenant ${news.tenant}`, doing: `changing the schema ${news.schema} (${event})` },
@@ -226,11 +209,6 @@ export function schemaWork(dependencies: PostgresDependencies): SchemaWork {
       return mark;
     },
   };
-}
-
-async function verifiers(inputs: SchemaInputs): Promise<Verifiers> {
-  const [app, readOnly] = await Promise.all([scramVerifier(inputs.password), scramVerifier(inputs.readOnlyPassword)]);
-  return { app, readOnly };
 }
 
 type Eventful = Pick<SchemaInputs, "state" | "password" | "readOnlyPassword">;

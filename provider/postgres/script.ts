@@ -4,9 +4,10 @@ import type { PostgresServer } from "../config.ts";
 import type { BackupWaiver, SchemaInputs } from "../inputs.ts";
 import type { Mark } from "../mark.ts";
 import { changeLock, eventSql, type FileOrigin, originsSql, recordRemovalSql, recordSchemaSql } from "./catalogue.ts";
-import { defaultPrivilegesSql, type Difference, searchPath } from "./drift.ts";
+import { defaultPrivilegesSql, type Difference } from "./drift.ts";
 import { grantApplicationSql } from "./drift-roles.ts";
 import type { Live } from "./live.ts";
+import { createLoginsSql, searchPathsSql, type Verifiers } from "./logins.ts";
 import { identifier, identifiers, integer, literal } from "./quote.ts";
 
 /** A file with its placeholders filled in. */
@@ -17,12 +18,6 @@ export interface RenderedFile {
   readonly sql: string;
   /** Its statements cannot run inside of a transaction: `inTransaction` makes it one that can. */
   readonly concurrent?: boolean;
-}
-
-/** SCRAM verifiers of the two logins. */
-export interface Verifiers {
-  readonly app: string;
-  readonly readOnly: string;
 }
 
 export interface ScriptOptions {
@@ -36,7 +31,7 @@ export interface ScriptOptions {
 }
 
 /** For how long one statement waits for the locks of a tenant's sessions. */
-const lockTimeout = "SET LOCAL lock_timeout = '10s';";
+export const lockTimeout = "SET LOCAL lock_timeout = '10s';";
 
 /** Everything of a new tenant. */
 export function createScript(inputs: SchemaInputs, options: ScriptOptions): string {
@@ -58,22 +53,15 @@ function makeSql(inputs: SchemaInputs, options: ScriptOptions): string[] {
   const database = identifier(options.server.database);
   const logins = identifiers([appRole, readOnlyRole]);
   const open = inputs.state === "active";
-  const login = (name: string, limit: number, verifier: string) =>
-    `CREATE ROLE ${identifier(name)} ${open ? "LOGIN" : "NOLOGIN"} NOINHERIT NOBYPASSRLS ` +
-    `CONNECTION LIMIT ${integer(limit)} PASSWORD ${literal(verifier)};`;
   return [
-    "SET LOCAL createrole_self_grant = '';",
-    login(appRole, inputs.connectionLimit, options.verifiers.app),
-    login(readOnlyRole, inputs.readOnlyConnectionLimit, options.verifiers.readOnly),
+    ...createLoginsSql(inputs, options.verifiers),
     // Only the owner is a role to SET ROLE to: the server walks every such membership after each change of roles.
     "SET LOCAL createrole_self_grant = 'set';",
     `CREATE ROLE ${identifier(ownerRole)} NOLOGIN NOINHERIT NOBYPASSRLS;`,
     `SELECT ${changeLock};`,
     ...(open ? [`GRANT CONNECT ON DATABASE ${database} TO ${logins};`] : []),
     ...(open && application !== undefined ? [grantApplicationSql(appRole, application)] : []),
-    ...[appRole, readOnlyRole].map(
-      (role) => `ALTER ROLE ${identifier(role)} IN DATABASE ${database} SET search_path = ${searchPath(inputs)};`,
-    ),
+    ...searchPathsSql(inputs, options.server.database),
     `CREATE SCHEMA ${identifier(inputs.schema)} AUTHORIZATION ${identifier(ownerRole)};`,
     `SET LOCAL ROLE ${identifier(ownerRole)};`,
     `GRANT USAGE ON SCHEMA ${identifier(inputs.schema)} TO ${logins};`,
