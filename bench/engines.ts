@@ -11,10 +11,11 @@ import { stringify } from "yaml";
 import type { EngineName } from "../cli/engines.ts";
 import { findPulumi } from "../cli/find-pulumi.ts";
 import { copyProject, writePlatformFile } from "../dev/project-copy.ts";
-import { type Services, startServices } from "../dev/services/index.ts";
+import type { Services } from "../dev/services/index.ts";
 import { floor } from "./floor.ts";
 import { measure, type Measured } from "./measure.ts";
 import { postgresResources } from "./postgresql-resources.ts";
+import { withServices } from "./services.ts";
 import { printTable } from "./table.ts";
 
 /** Above this the embedded S3 server's IAM is slower than all else together: the tenants' files lie in folders. */
@@ -54,10 +55,10 @@ try {
   for (const count of counts) {
     const storage = count > mostS3Tenants ? "files" : "main";
     // Servers of their own for each size: what an earlier one left would slow a later one down.
-    for (const engine of engines) await withServices((services) => benchEngine(engine, count, storage, services));
-    await withServices((services) => benchFloor(count, storage, services));
+    for (const engine of engines) await withOwn((services) => benchEngine(engine, count, storage, services));
+    await withOwn((services) => benchFloor(count, storage, services));
     if (found.kind === "found" && count <= mostComparedTenants)
-      await withServices((services) => benchPostgresResources(count, services));
+      await withOwn((services) => benchPostgresResources(count, services));
   }
 } finally {
   // Also what was measured before a failure.
@@ -79,19 +80,9 @@ try {
 }
 if (process.connected) process.disconnect();
 
-async function withServices(bench: (services: Services) => Promise<void>): Promise<void> {
-  const services = await startServices({
-    dir: join(dir, `services-${randomBytes(3).toString("hex")}`),
-    pythonDir: join(projectDir, ".dev", "python"),
-    mode: "attached",
-    durable: values.durable,
-    progress: () => undefined,
-  });
-  try {
-    await bench(services);
-  } finally {
-    await services.stop();
-  }
+function withOwn(bench: (services: Services) => Promise<void>): Promise<void> {
+  const own = join(dir, `services-${randomBytes(3).toString("hex")}`);
+  return withServices({ dir: own, durable: values.durable }, bench);
 }
 
 async function benchEngine(engine: EngineName, count: number, storage: string, services: Services): Promise<void> {

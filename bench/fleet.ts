@@ -9,7 +9,6 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import pLimit from "p-limit";
 import { postgresNames } from "../components/naming.ts";
-import { startServices } from "../dev/services/index.ts";
 import type { Platform } from "../provider/config.ts";
 import { diffInputs } from "../provider/diff.ts";
 import type { CallContext } from "../provider/handler.ts";
@@ -18,6 +17,7 @@ import { baselineHandler } from "../provider/postgres/baseline.ts";
 import { postgresDependencies } from "../provider/postgres/dependencies.ts";
 import { schemaHandler } from "../provider/postgres/schema.ts";
 import { loadTemplate } from "../templates/load.ts";
+import { withServices } from "./services.ts";
 import { printTable } from "./table.ts";
 
 /** What the Pulumi CLI asks for at once on two cores. */
@@ -51,18 +51,8 @@ try {
 if (process.connected) process.disconnect();
 
 async function benchFleet(count: number): Promise<void> {
-  const services = await startServices({
-    dir: join(dir, `services-${count}`),
-    pythonDir: join(projectDir, ".dev", "python"),
-    mode: "attached",
-    durable: values.durable,
-    progress: () => undefined,
-  });
-  try {
-    table.push(await measureFleet(count, services.platform));
-  } finally {
-    await services.stop();
-  }
+  const own = { dir: join(dir, `services-${count}`), durable: values.durable };
+  table.push(await withServices(own, ({ platform }) => measureFleet(count, platform)));
 }
 
 async function measureFleet(count: number, platform: Platform): Promise<string[]> {

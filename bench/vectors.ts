@@ -7,13 +7,13 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import pg from "pg";
-import { startServices } from "../dev/services/index.ts";
 import type { Platform } from "../provider/config.ts";
 import type { CallContext } from "../provider/handler.ts";
 import { baselineHandler } from "../provider/postgres/baseline.ts";
 import { postgresDependencies } from "../provider/postgres/dependencies.ts";
 import { clientConfig } from "../provider/postgres/pool.ts";
 import { buildSettingsSql, createIndexSql } from "../provider/postgres/vector-sql.ts";
+import { withServices } from "./services.ts";
 import { printTable } from "./table.ts";
 
 const { values } = parseArgs({
@@ -43,28 +43,22 @@ interface Measured {
 const dir = mkdtempSync(join(tmpdir(), "tenancy-bench-"));
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const table: string[][] = [];
-const services = await startServices({
-  dir: join(dir, "services"),
-  pythonDir: join(projectDir, ".dev", "python"),
-  mode: "attached",
-  durable: values.durable,
-  progress: () => undefined,
-});
 try {
-  const client = await prepare(services.platform);
-  for (const dimensions of [384, 1536]) {
-    const rows = Math.round(Number(values.rows) * (dimensions === 384 ? 1 : 0.4));
-    for (const data of ["clustered", "uniform"] as const) {
-      say(`${rows} vectors of ${dimensions} dimensions, ${data}`);
-      await bench(client, dimensions, data, rows);
+  await withServices({ dir: join(dir, "services"), durable: values.durable }, async ({ platform }) => {
+    const client = await prepare(platform);
+    for (const dimensions of [384, 1536]) {
+      const rows = Math.round(Number(values.rows) * (dimensions === 384 ? 1 : 0.4));
+      for (const data of ["clustered", "uniform"] as const) {
+        say(`${rows} vectors of ${dimensions} dimensions, ${data}`);
+        await bench(client, dimensions, data, rows);
+      }
     }
-  }
-  await client.end();
+    await client.end();
+  });
 } finally {
   const widths = searchWidths.map((width) => `ef_search ${width}`);
   printTable(["dimensions", "data", "search", "build", "size", ...widths], table);
   rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
-  await services.stop();
 }
 if (process.connected) process.disconnect();
 

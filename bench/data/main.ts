@@ -6,9 +6,10 @@
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Services, startServices } from "../../dev/services/index.ts";
+import type { Services } from "../../dev/services/index.ts";
+import { withServices } from "../services.ts";
 import { benchQueries } from "./tiers.ts";
 import { manySchemas } from "./schemas.ts";
 import { printTable } from "../table.ts";
@@ -24,7 +25,6 @@ const { values } = parseArgs({
     durable: { type: "boolean", default: false },
   },
 });
-const projectDir = resolve(import.meta.dirname, "..", "..");
 const dir = mkdtempSync(join(tmpdir(), "tenancy-bench-"));
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const parts = values.parts.split(",");
@@ -41,12 +41,12 @@ try {
         neighbour: parts.includes("neighbour"),
         say,
       } as const;
-      await withServices(`tiers-${search}`, (services) => benchQueries(services, options));
+      await withOwn(`tiers-${search}`, (services) => benchQueries(services, options));
     }
   }
   if (parts.includes("schemas")) {
     const counts = values.schemas.split(",").map(Number);
-    await withServices("schemas", async (services) => {
+    await withOwn("schemas", async (services) => {
       const rows = await manySchemas(services, counts, say);
       console.log("\nMany schemas in one database (template knowledge-graph, three roles each)\n");
       printTable(
@@ -74,17 +74,6 @@ try {
 }
 if (process.connected) process.disconnect();
 
-async function withServices(name: string, bench: (services: Services) => Promise<void>): Promise<void> {
-  const services = await startServices({
-    dir: join(dir, name),
-    pythonDir: join(projectDir, ".dev", "python"),
-    mode: "attached",
-    durable: values.durable,
-    progress: () => undefined,
-  });
-  try {
-    await bench(services);
-  } finally {
-    await services.stop();
-  }
+function withOwn(name: string, bench: (services: Services) => Promise<void>): Promise<void> {
+  return withServices({ dir: join(dir, name), durable: values.durable }, bench);
 }
