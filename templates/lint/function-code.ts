@@ -1,6 +1,7 @@
 /** A function's code, or a part of it, with the way back to its place in the file. */
 import type { ScanToken } from "libpg-query";
-import type { Statement } from "./rule.ts";
+import { messageOf } from "../../provider/message.ts";
+import type { Finding, Statement } from "./rule.ts";
 
 export interface FunctionCode {
   readonly text: string;
@@ -26,4 +27,18 @@ export function codeOf(statement: Statement, tokens: readonly ScanToken[], body:
 /** A part of the code that was found in it, as PL/pgSQL's expressions are; `shift` bytes of the text are not in it. */
 export function partOf(code: FunctionCode, part: string, begin: number, shift: number): FunctionCode {
   return { text: part, place: (offset) => code.place(begin + Math.max(0, offset - shift)) };
+}
+
+/** What `parse` gives; a finding, and undefined, where the code cannot be parsed. */
+export function* parsed<T>(code: FunctionCode, parse: () => T): Generator<Finding, T | undefined> {
+  try {
+    return parse();
+  } catch (error) {
+    yield {
+      rule: "function-code",
+      reason: `has code that cannot be parsed: ${messageOf(error)}`,
+      location: code.place(0),
+    };
+    return undefined;
+  }
 }

@@ -1,6 +1,5 @@
 /** Functions of a file: their options, and their code, which is followed like the file itself. */
-import { messageOf } from "../../../provider/message.ts";
-import { codeOf, type FunctionCode } from "../function-code.ts";
+import { codeOf, type FunctionCode, parsed } from "../function-code.ts";
 import type { FileContext, Finding, Statement } from "../rule.ts";
 import { parseStatements, type Source } from "../source.ts";
 import { constantText, first, itemsOf, list, optionsOf, text, walk, words } from "../tree.ts";
@@ -90,17 +89,8 @@ function* atomicFindings(body: unknown, { pool }: FileContext): Generator<Findin
 
 /** Statements of a function's code. */
 function* codeFindings(code: FunctionCode, context: FileContext): Generator<Finding> {
-  let statements;
-  try {
-    statements = parseStatements(code.text);
-  } catch (error) {
-    yield {
-      rule: "function-code",
-      reason: `has code that cannot be parsed: ${messageOf(error)}`,
-      location: code.place(0),
-    };
-    return;
-  }
+  const statements = yield* parsed(code, () => parseStatements(code.text));
+  if (statements === undefined) return;
   for (const { kind, node, offset } of statements) {
     if (!dataStatements.has(kind)) yield notData(kind, code.place(offset));
     else yield* inCode(treeFindings(node, context), code);

@@ -1,7 +1,6 @@
 /** PL/pgSQL: every statement and expression of a function's code. */
 import { parsePlPgSQLSync, scanSync } from "libpg-query";
-import { messageOf } from "../../../provider/message.ts";
-import { type FunctionCode, partOf } from "../function-code.ts";
+import { type FunctionCode, parsed, partOf } from "../function-code.ts";
 import type { Finding, Statement } from "../rule.ts";
 import { isComment } from "../source.ts";
 import { isNode, type Node, text } from "../tree.ts";
@@ -18,17 +17,8 @@ type Follow = (code: FunctionCode) => Iterable<Finding>;
 
 /** @param follow - what is wrong in a statement of SQL */
 export function* plpgsqlFindings(statement: Statement, code: FunctionCode, follow: Follow): Generator<Finding> {
-  let tree: unknown;
-  try {
-    tree = parsePlPgSQLSync(statement.source);
-  } catch (error) {
-    yield {
-      rule: "function-code",
-      reason: `has code that cannot be parsed: ${messageOf(error)}`,
-      location: code.place(0),
-    };
-    return;
-  }
+  const tree: unknown = yield* parsed(code, (): unknown => parsePlPgSQLSync(statement.source));
+  if (tree === undefined) return;
   const lines = lineStarts(code.text);
   const stack: (readonly [value: unknown, line: number])[] = [[tree, 1]];
   for (let entry = stack.pop(); entry !== undefined; entry = stack.pop()) {
